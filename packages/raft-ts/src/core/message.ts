@@ -1,0 +1,99 @@
+import type { Entry, Index, NodeId, Term } from './types.ts';
+
+interface Envelope {
+  readonly from: NodeId;
+  readonly to: NodeId;
+  /** The sender's term; for `pre-vote` the term it would campaign in. */
+  readonly term: Term;
+}
+
+export interface VoteRequest extends Envelope {
+  readonly kind: 'pre-vote' | 'vote';
+  readonly lastIndex: Index;
+  readonly lastTerm: Term;
+  /** Set when the campaign was asked for by the leader (TimeoutNow): leader stickiness does not apply. */
+  readonly transfer: boolean;
+}
+
+export interface VoteResponse extends Envelope {
+  readonly kind: 'pre-vote-response' | 'vote-response';
+  readonly granted: boolean;
+  /**
+   * Set by a voter whose last log group was torn and that no leader has brought level since (rule L3): its vote counts
+   * only if every voter grants.
+   */
+  readonly tornLog: boolean;
+}
+
+export interface AppendRequest extends Envelope {
+  readonly kind: 'append';
+  readonly prevIndex: Index;
+  readonly prevTerm: Term;
+  readonly entries: readonly Entry[];
+  readonly commit: Index;
+}
+
+export interface AppendResponse extends Envelope {
+  readonly kind: 'append-response';
+  readonly success: boolean;
+  /** On success the last index known to match; on refusal the `prevIndex` that was refused. */
+  readonly index: Index;
+  /** On refusal: the largest index and its term at which the follower's log may still match (conflict-term hint). */
+  readonly hintIndex: Index;
+  readonly hintTerm: Term;
+}
+
+export interface Heartbeat extends Envelope {
+  readonly kind: 'heartbeat';
+  /** Never above what the receiver is known to hold: min(match, commit). */
+  readonly commit: Index;
+  /** Number of the newest ReadIndex round that an answer to this heartbeat confirms; 0 when none waits. */
+  readonly readRound: number;
+}
+
+export interface HeartbeatResponse extends Envelope {
+  readonly kind: 'heartbeat-response';
+  readonly readRound: number;
+}
+
+/** Asks the receiver to campaign at once (dissertation, section 3.10), if its durable log reaches `lastIndex`. */
+export interface TimeoutNow extends Envelope {
+  readonly kind: 'timeout-now';
+  readonly lastIndex: Index;
+  readonly lastTerm: Term;
+}
+
+/** What members say to one another about elections and the log. Everything the core steps. */
+export type RaftMessage =
+  | VoteRequest
+  | VoteResponse
+  | AppendRequest
+  | AppendResponse
+  | Heartbeat
+  | HeartbeatResponse
+  | TimeoutNow;
+
+/** A client request that a member forwards to the leader; the driver answers it, the core never sees it. */
+export type ForwardedRequest =
+  | { readonly kind: 'propose'; readonly from: NodeId; readonly to: NodeId; readonly requestId: number; readonly data: Uint8Array }
+  | { readonly kind: 'read-index'; readonly from: NodeId; readonly to: NodeId; readonly requestId: number }
+  | { readonly kind: 'transfer'; readonly from: NodeId; readonly to: NodeId; readonly requestId: number; readonly target: NodeId };
+
+/**
+ * The leader's answer. For `propose` an accepted answer names the entry's position: the asking member learns the outcome
+ * when it applies that index itself (same term: done; other term: surely lost).
+ */
+export interface ForwardedResponse {
+  readonly kind: 'forward-response';
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly requestId: number;
+  /** `accepted`, or a refusal that surely left no trace in the log. */
+  readonly outcome: 'accepted' | 'not-leader' | 'dropped' | 'busy' | 'failed';
+  readonly index: Index;
+  readonly term: Term;
+  readonly leader: NodeId | null;
+}
+
+/** Everything that travels between members. */
+export type Message = RaftMessage | ForwardedRequest | ForwardedResponse;

@@ -1,0 +1,33 @@
+import { defineConfig } from 'vitest/config';
+
+/** Tests of one package import its sources; other packages are seen as built, so `npm run build` comes first. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['packages/*/test/unit/**/*.test.ts'] } },
+      { test: { name: 'contract', include: ['packages/*/test/contract/**/*.test.ts'] } },
+      {
+        test: { name: 'sim', include: ['packages/*/test/sim/**/*.test.ts'], testTimeout: 900_000 },
+      },
+      {
+        test: {
+          name: 'kernel',
+          include: ['packages/*/test/kernel/**/*.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'lab',
+          include: ['packages/lab/test/**/*.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
