@@ -1,1 +1,2 @@
-export {};
+export type * from './admin-port.ts';
+export type * from './status.ts';

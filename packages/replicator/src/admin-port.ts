@@ -1,0 +1,105 @@
+import type { NodeStatus } from './status.ts';
+
+/** One end of a flow as people read it. `sport`/`dport` are absent for protocols without ports. */
+export interface TupleView {
+  readonly src: string;
+  readonly dst: string;
+  readonly sport?: number;
+  readonly dport?: number;
+  readonly icmpType?: number;
+  readonly icmpCode?: number;
+  readonly icmpId?: number;
+}
+
+/** One flow as the API shows it (contract: `raftwall flows --json`). */
+export interface FlowView {
+  readonly family: 'ipv4' | 'ipv6';
+  /** Lower-case name (`tcp`, `udp`, `icmp`, ...) or the number as text. */
+  readonly protocol: string;
+  readonly zone: number;
+  readonly original: TupleView;
+  readonly reply: TupleView;
+  /** TCP, SCTP or DCCP state in the kernel's spelling (`ESTABLISHED`), null for other protocols. */
+  readonly state: string | null;
+  /** Names of the status bits in the kernel's order, e.g. `SEEN_REPLY`, `ASSURED`, `CONFIRMED`, `SRC_NAT`. */
+  readonly status: readonly string[];
+  readonly timeoutSeconds: number;
+  readonly mark: number;
+  /** The node whose kernel is the truth for the flow. */
+  readonly node: string | null;
+}
+
+/** All given conditions must hold; absent ones do not restrict. */
+export interface FlowQuery {
+  readonly proto?: string;
+  /** Address or CIDR prefix of the original source. */
+  readonly src?: string;
+  /** Address or CIDR prefix of the original destination. */
+  readonly dst?: string;
+  readonly sport?: number;
+  readonly dport?: number;
+  readonly state?: string;
+  readonly zone?: number;
+  readonly mark?: number;
+  /** At most so many flows. */
+  readonly limit?: number;
+}
+
+/** An activation as it was decided when it was applied (rule A3), the same on every member. */
+export interface ActivationView {
+  readonly index: number;
+  readonly group: string;
+  readonly epoch: number;
+  readonly node: string;
+  readonly accepted: boolean;
+  readonly refusedReason: string | null;
+}
+
+export interface VerifyNodeReport {
+  readonly node: string;
+  readonly missing: number;
+  readonly extra: number;
+  readonly different: number;
+}
+
+/** Kernel of this node against its table, and the tables of the members against one another. */
+export interface VerifyReport {
+  readonly equal: boolean;
+  readonly nodes: readonly VerifyNodeReport[];
+}
+
+/** Thrown by `AdminPort` methods that refuse: `message` is one sentence for people, `code` one word for programs. */
+export interface AdminRefusal extends Error {
+  readonly code:
+    | 'unknown-member'
+    | 'not-ready'
+    | 'no-quorum'
+    | 'transfer-failed'
+    | 'not-active'
+    | 'unsupported';
+}
+
+/** What the admin API needs of a running node. */
+export interface AdminPort {
+  status(): NodeStatus;
+  /** Flows page by page, at most `pageSize` at a time, so that a long list never holds the loop. */
+  flows(query: FlowQuery, pageSize: number): AsyncIterable<readonly FlowView[]>;
+  /** Newest last, bounded. */
+  activations(): readonly ActivationView[];
+  /** Moves leadership and, where VRRP follows, the virtual address, once the target is level. Rejects with an `AdminRefusal`. */
+  transfer(target: string): Promise<void>;
+  /** Compares kernel and table of this node; with peers reachable also the members' digests. */
+  verify(): Promise<VerifyReport>;
+  /** Runs a full reconcile of the kernel and resolves when it is done. */
+  reconcile(reason: string): Promise<void>;
+  /** Calls back at every change that a watching person would want to see; returns the way to stop. */
+  onEvent(listener: (event: NodeEvent) => void): () => void;
+}
+
+/** A line of the event stream (`GET /v1/events`). Times are wall-clock milliseconds, for people only. */
+export interface NodeEvent {
+  readonly atMs: number;
+  readonly kind: 'role' | 'leader' | 'activation' | 'vrrp' | 'ready' | 'reconcile' | 'storage';
+  readonly message: string;
+  readonly details: Readonly<Record<string, string | number | boolean | null>>;
+}

@@ -1,0 +1,81 @@
+/** What one node knows of itself and its cluster: the one read model behind API, CLI, metrics and dashboard. */
+export interface NodeStatus {
+  readonly cluster: string;
+  readonly node: string;
+  readonly version: string;
+  readonly role: 'leader' | 'follower' | 'candidate' | 'learner';
+  readonly leader: string | null;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  /** Log index up to which this node's kernel is level; equal to `appliedIndex` on the active node. */
+  readonly kernelIndex: number;
+  /** Flows in the replicated table. */
+  readonly flows: number;
+  /** Active node of the first traffic group, or null before any activation. */
+  readonly active: string | null;
+  /** Epoch of the first traffic group: number of its newest accepted activation, 0 before any. */
+  readonly epoch: number;
+  readonly ready: boolean;
+  /** One sentence that says what is missing; null when ready. */
+  readonly notReadyReason: string | null;
+  /** Whether this node is in contact with a quorum. */
+  readonly quorum: boolean;
+  readonly vrrp: VrrpStatus | null;
+  readonly capture: CaptureStatus;
+  readonly groups: readonly GroupStatus[];
+  readonly members: readonly MemberStatus[];
+  /** Kernel side: entries the applier could not bring into the kernel, by errno name, and what reconcile does now. */
+  readonly kernel: KernelStatus;
+}
+
+export interface VrrpStatus {
+  readonly mode: 'follow' | 'lead' | 'strict';
+  readonly state: 'MASTER' | 'BACKUP' | 'FAULT' | 'STOP' | 'UNKNOWN';
+  /** Another node that is MASTER too holds the epoch (rule A3). */
+  readonly splitVip: boolean;
+  readonly trackFileValue: number;
+}
+
+export interface CaptureStatus {
+  /** Sequence number of the newest batch proposed in the current epoch, 0 when none. */
+  readonly lastProposed: number;
+  /** Sequence number of the newest own batch applied, 0 when none. */
+  readonly lastApplied: number;
+  /** Age of the oldest operation that is not committed yet, in milliseconds; 0 when none waits. */
+  readonly oldestUncommittedMs: number;
+}
+
+export interface GroupStatus {
+  readonly name: string;
+  readonly active: string | null;
+  readonly epoch: number;
+  readonly released: boolean;
+  readonly nextSequence: number;
+}
+
+export interface MemberStatus {
+  readonly id: string;
+  readonly address: string;
+  readonly role: 'leader' | 'follower' | 'candidate' | 'learner';
+  /** Known on the leader, null elsewhere. */
+  readonly matchIndex: number | null;
+  readonly reachable: boolean;
+  /** Whether the member committed that its kernel is level (rule K9). */
+  readonly level: boolean;
+}
+
+export interface KernelStatus {
+  readonly entriesInKernel: number | null;
+  readonly queued: number;
+  readonly failuresByErrno: Readonly<Record<string, number>>;
+  readonly overruns: number;
+  readonly reconciling: boolean;
+  readonly lastReconcile: {
+    readonly reason: string;
+    readonly created: number;
+    readonly updated: number;
+    readonly deleted: number;
+    readonly durationMs: number;
+  } | null;
+}
