@@ -1,4 +1,7 @@
 import type { Endpoint } from './cluster-options.ts';
+import { defaulted, mapping, optional, required } from './field.ts';
+import { endpoint } from './net-fields.ts';
+import { absolutePath } from './scalar-fields.ts';
 
 /** Certificate of the API; with `ca`, clients must show a certificate of that authority. Absolute paths. */
 export interface ApiTlsFiles {
@@ -16,3 +19,27 @@ export interface ApiOptions {
   readonly tls: ApiTlsFiles | null;
   readonly tokensFile: string | null;
 }
+
+/** Longest path that fits into `sockaddr_un.sun_path` with its zero byte (unix(7)). */
+const SOCKET_PATH_BYTES_MAX = 107;
+
+const apiTlsFields = {
+  cert: required('Certificate (PEM) of the API.', absolutePath()),
+  key: required('Private key (PEM) of the certificate.', absolutePath()),
+  ca: optional('Certificates (PEM) of the authority that clients must come from.', absolutePath()),
+};
+
+/** Keys of `api`. */
+export const apiFields = {
+  socket: defaulted(
+    'Unix socket of the local administrator (file mode 0600).',
+    absolutePath(SOCKET_PATH_BYTES_MAX),
+    '/run/raftwall/raftwall.sock',
+  ),
+  listen: optional(
+    'Also serves over TCP; beyond loopback only with `tls` and `tokensFile`.',
+    endpoint,
+  ),
+  tls: optional('Certificate of the API over TCP.', mapping(apiTlsFields)),
+  tokensFile: optional('File of hashed bearer tokens with their roles.', absolutePath()),
+};

@@ -1,3 +1,7 @@
+import { defaulted, list, mapping } from './field.ts';
+import { ipPrefix } from './net-fields.ts';
+import { integer, oneOf } from './scalar-fields.ts';
+
 /** IP protocol numbers of the names that the configuration knows. */
 export const PROTOCOL_NUMBERS = Object.freeze({
   icmp: 1,
@@ -28,3 +32,47 @@ export interface CaptureOptions {
   /** What a delete by another program on the active node means (rule K16). */
   readonly foreignDeletes: 'replicate' | 'restore';
 }
+
+const protocolNames = Object.keys(PROTOCOL_NUMBERS) as ProtocolName[];
+
+/** Keys of `capture.filter`. */
+export const filterFields = {
+  protocols: defaulted(
+    'Protocols that are replicated.',
+    list(oneOf(protocolNames), { min: 1, max: protocolNames.length }),
+    ['tcp', 'udp', 'icmp', 'icmpv6', 'sctp', 'dccp', 'gre'],
+  ),
+  ignoreAddresses: defaulted(
+    'Flows that touch one of these prefixes, in either tuple, are left alone.',
+    list(ipPrefix, { min: 0, max: 1024 }),
+    [
+      '127.0.0.0/8',
+      '::1/128',
+      '169.254.0.0/16',
+      'fe80::/10',
+      '224.0.0.0/4',
+      'ff00::/8',
+      '255.255.255.255/32',
+    ],
+  ),
+};
+
+/** Keys of `capture`. */
+export const captureFields = {
+  admit: defaulted(
+    'From when on a flow is replicated: with its first reply, when the kernel calls it assured, or at once.',
+    oneOf(['replied', 'assured', 'all']),
+    'replied',
+  ),
+  filter: defaulted('What is replicated at all.', mapping(filterFields), {}),
+  destroyHoldMs: defaulted(
+    'How long a delete is held back that a lost address may have caused; at least three adverts of keepalived.',
+    integer(0, 60_000, 'milliseconds'),
+    1000,
+  ),
+  foreignDeletes: defaulted(
+    'What a delete by another program on the active node means: `replicate` it, or `restore` the flow.',
+    oneOf(['replicate', 'restore']),
+    'replicate',
+  ),
+};

@@ -1,4 +1,7 @@
 import type { Endpoint } from './cluster-options.ts';
+import { defaulted, mapping, optional, required } from './field.ts';
+import { endpoint } from './net-fields.ts';
+import { absolutePath, flag, identifier, oneOf } from './scalar-fields.ts';
 
 /** What concerns this node alone. */
 export interface NodeOptions {
@@ -36,3 +39,44 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 export interface LogOptions {
   readonly level: LogLevel;
 }
+
+/** Keys of `node`. */
+export const nodeFields = {
+  id: required('Which of the members this node is.', identifier),
+  dataDir: defaulted(
+    'Directory of log, vote and table; nobody else writes there.',
+    absolutePath(),
+    '/var/lib/raftwall',
+  ),
+  witness: defaulted('Votes and keeps the log, but never touches a kernel.', flag, false),
+  join: defaulted('Joins a running cluster as a learner.', flag, false),
+  listen: optional(
+    'Where peers reach this node; by default its address in `cluster.members`, for a joining node that is not listed every address at the port of the first member.',
+    endpoint,
+  ),
+};
+
+const tlsFields = {
+  ca: required('Certificates (PEM) of the authority that peers must come from.', absolutePath()),
+  cert: required('Certificate (PEM) of this node.', absolutePath()),
+  key: required('Private key (PEM) of the certificate.', absolutePath()),
+};
+
+/** Keys of `peers`; exactly one of them counts. */
+export const peersFields = {
+  insecure: defaulted(
+    'Plain TCP between members, without secrecy and without proof of who speaks. Only `true` together with no `tls`.',
+    flag,
+    false,
+  ),
+  tls: optional('Mutual TLS between members.', mapping(tlsFields)),
+};
+
+/** Keys of `log`. */
+export const logFields = {
+  level: defaulted(
+    'How detailed the log is.',
+    oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
+    'info',
+  ),
+};

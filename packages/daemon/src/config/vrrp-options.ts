@@ -1,3 +1,7 @@
+import { defaulted, list, mapping, optional, required } from './field.ts';
+import { ipPrefix } from './net-fields.ts';
+import { absolutePath, identifier, integer, oneOf, vrrpName } from './scalar-fields.ts';
+
 /** Who decides where the virtual address is (design, section 7). */
 export type VrrpMode = 'follow' | 'lead' | 'strict';
 
@@ -35,3 +39,64 @@ export interface VrrpOptions {
   /** At least one. */
   readonly groups: readonly TrafficGroupOptions[];
 }
+
+/** keepalived's files live in a directory that outlives the daemon: its inotify watch is on the directory. */
+const KEEPALIVED_DIR = '/var/lib/raftwall/keepalived';
+
+const instanceFields = {
+  group: optional('Name of a `vrrp_sync_group`.', vrrpName),
+  instance: optional('Name of a `vrrp_instance`.', vrrpName),
+};
+
+const selectFields = {
+  zones: defaulted('Conntrack zones.', list(integer(0, 65_535), { min: 0, max: 65_536 }), []),
+  prefixes: defaulted(
+    'Prefixes that either tuple of a flow touches.',
+    list(ipPrefix, { min: 0, max: 1024 }),
+    [],
+  ),
+};
+
+/** Keys of `vrrp.groups[]`. */
+export const groupFields = {
+  name: required('Name of the traffic group, equal on all members.', identifier),
+  instance: required('What keepalived calls it; exactly one of the two.', mapping(instanceFields)),
+  trackFile: required('File by which keepalived learns "ready" for this group.', absolutePath()),
+  select: optional(
+    'Which flows belong to it; needed when there are several groups.',
+    mapping(selectFields),
+  ),
+};
+
+/** Keys of `vrrp`. */
+export const vrrpFields = {
+  mode: defaulted(
+    'Who decides: `follow` VRRP does, `lead` the address follows the Raft leader, `strict` only a leader with a live quorum may hold it.',
+    oneOf(['follow', 'lead', 'strict']),
+    'follow',
+  ),
+  instance: optional(
+    'What moves: a sync group or an instance; exactly one of the two. Instead of `groups`.',
+    mapping(instanceFields),
+  ),
+  fifo: defaulted(
+    "keepalived's `vrrp_notify_fifo`, in a directory that outlives the daemon.",
+    absolutePath(),
+    `${KEEPALIVED_DIR}/fifo`,
+  ),
+  trackFile: optional(
+    `File by which keepalived learns "ready"; ${KEEPALIVED_DIR}/ready unless set. Not with \`groups\`.`,
+    absolutePath(),
+  ),
+  advertIntervalMs: optional(
+    "keepalived's `advert_int`, for start-up checks of the timers.",
+    integer(10, 40_950_000, 'milliseconds'),
+  ),
+  groups: optional(
+    'Several traffic groups, instead of `instance` and `trackFile`.',
+    list(mapping(groupFields), { min: 1, max: 64 }),
+  ),
+};
+
+/** Track file of the only group unless set. */
+export const DEFAULT_TRACK_FILE = `${KEEPALIVED_DIR}/ready`;
