@@ -1,13 +1,6 @@
-import type { Logger } from 'pino';
 import type { DaemonConfig } from './config/options.ts';
-
-/** A node that runs. */
-export interface RunningNode {
-  /** Leaves in order (rule V4); resolves when everything is closed. */
-  stop(): Promise<void>;
-  /** Resolves with the error when the node's storage has failed; pending as long as it has not. */
-  readonly failed: Promise<Error>;
-}
+import type { Logger } from './logger.ts';
+import type { RunningNode } from './run.ts';
 
 /**
  * Builds and starts everything of one node.
