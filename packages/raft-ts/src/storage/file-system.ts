@@ -1,0 +1,112 @@
+import fs from 'node:fs';
+import { open, readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+export type Done = (error: Error | null) => void;
+
+/**
+ * The calls by which the store touches the disk, and nothing else: the place for faults in tests.
+ * Hot calls take callbacks. A call that fails may have done a part of its work.
+ */
+export interface FileSystem {
+  /** Makes the directory and its parents, durably. */
+  makeDirectory(directory: string): Promise<void>;
+  list(directory: string): Promise<readonly string[]>;
+  /** `create` fails when the file exists, `update` when it does not. */
+  open(file: string, mode: 'create' | 'update'): Promise<number>;
+  close(file: number): Promise<void>;
+  sizeBytes(file: number): Promise<number>;
+  /** Reads at `position` until `target` is full or the file ends; returns the bytes read. */
+  read(file: number, target: Uint8Array, position: number): number;
+  /** Writes all of `data` at `position`. */
+  write(file: number, data: Uint8Array, position: number, done: Done): void;
+  /** fdatasync(2). */
+  dataSync(file: number, done: Done): void;
+  truncate(file: number, sizeBytes: number): Promise<void>;
+  /** Atomic; durable only after `syncDirectory`. */
+  rename(from: string, to: string): Promise<void>;
+  remove(file: string): Promise<void>;
+  syncDirectory(directory: string): Promise<void>;
+}
+
+function readFully(file: number, target: Uint8Array, position: number): number {
+  let total = 0;
+  while (total < target.length) {
+    const bytes = fs.readSync(file, target, total, target.length - total, position + total);
+    if (bytes === 0) break;
+    total += bytes;
+  }
+  return total;
+}
+
+function writeFully(file: number, data: Uint8Array, position: number, done: Done): void {
+  fs.write(file, data, 0, data.length, position, (error, written) => {
+    if (error) done(error);
+    else if (written === data.length) done(null);
+    else if (written === 0) done(new Error('write(2) wrote nothing'));
+    else writeFully(file, data.subarray(written), position + written, done);
+  });
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  if (fs.existsSync(directory)) return;
+  const parent = path.dirname(path.resolve(directory));
+  await makeDirectory(parent);
+  await fs.promises.mkdir(directory, { mode: 0o700, recursive: true });
+  await syncDirectory(parent);
+}
+
+/** The disk itself. */
+export const nodeFileSystem: FileSystem = Object.freeze({
+  makeDirectory,
+  list: (directory: string) => readdir(directory),
+  open: (file: string, mode: 'create' | 'update') =>
+    new Promise<number>((resolve, reject) => {
+      fs.open(file, mode === 'create' ? 'wx+' : 'r+', 0o600, (error, descriptor) =>
+        error ? reject(error) : resolve(descriptor),
+      );
+    }),
+  close: (file: number) =>
+    new Promise<void>((resolve, reject) => {
+      fs.close(file, (error) => (error ? reject(error) : resolve()));
+    }),
+  sizeBytes: async (file: number) => fs.fstatSync(file).size,
+  read: readFully,
+  write: writeFully,
+  dataSync: (file: number, done: Done) => fs.fdatasync(file, done),
+  truncate: (file: number, sizeBytes: number) =>
+    new Promise<void>((resolve, reject) => {
+      fs.ftruncate(file, sizeBytes, (error) => (error ? reject(error) : resolve()));
+    }),
+  rename,
+  remove: (file: string) => rm(file),
+  syncDirectory,
+});
+
+/** `write` as a promise, for the paths where a group is not waiting. */
+export function writeAsync(
+  fileSystem: FileSystem,
+  file: number,
+  data: Uint8Array,
+  position: number,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fileSystem.write(file, data, position, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** `dataSync` as a promise, for the paths where a group is not waiting. */
+export function dataSyncAsync(fileSystem: FileSystem, file: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fileSystem.dataSync(file, (error) => (error ? reject(error) : resolve()));
+  });
+}

@@ -1,0 +1,22 @@
+interface Counter {
+  inc(value?: number): void;
+}
+interface Gauge {
+  set(value: number): void;
+}
+interface Histogram {
+  observe(value: number): void;
+}
+
+/** What a `SegmentLogStore` counts. Any Prometheus client's metrics fit. */
+export interface StorageMetrics {
+  /** Append to durable, in seconds, one observation for each batch. */
+  readonly appendSeconds: Histogram;
+  /** Bytes of records and footers written. */
+  readonly writtenBytes: Counter;
+  readonly segments: Gauge;
+  /** Segments that were not ready in time, so that an append went to a file that was not preallocated. */
+  readonly segmentsUnprepared: Counter;
+  /** Reads of entries that the cache did not hold. */
+  readonly diskReads: Counter;
+}
