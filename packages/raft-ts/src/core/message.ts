@@ -49,6 +49,8 @@ export interface Heartbeat extends Envelope {
   readonly commit: Index;
   /** Number of the newest ReadIndex round that an answer to this heartbeat confirms; 0 when none waits. */
   readonly readRound: number;
+  /** Every member is known to hold the log up to here: nobody needs these entries from a peer again. Absent means 0. */
+  readonly allMatched?: Index;
 }
 
 export interface HeartbeatResponse extends Envelope {
@@ -75,9 +77,28 @@ export type RaftMessage =
 
 /** A client request that a member forwards to the leader; the driver answers it, the core never sees it. */
 export type ForwardedRequest =
-  | { readonly kind: 'propose'; readonly from: NodeId; readonly to: NodeId; readonly requestId: number; readonly data: Uint8Array }
-  | { readonly kind: 'read-index'; readonly from: NodeId; readonly to: NodeId; readonly requestId: number }
-  | { readonly kind: 'transfer'; readonly from: NodeId; readonly to: NodeId; readonly requestId: number; readonly target: NodeId };
+  | {
+      readonly kind: 'propose';
+      readonly from: NodeId;
+      readonly to: NodeId;
+      readonly requestId: number;
+      readonly data: Uint8Array;
+      /** Term in which the receiver was seen to lead: in any other it refuses, so that a late request cannot overtake. */
+      readonly term?: Term;
+    }
+  | {
+      readonly kind: 'read-index';
+      readonly from: NodeId;
+      readonly to: NodeId;
+      readonly requestId: number;
+    }
+  | {
+      readonly kind: 'transfer';
+      readonly from: NodeId;
+      readonly to: NodeId;
+      readonly requestId: number;
+      readonly target: NodeId;
+    };
 
 /**
  * The leader's answer. For `propose` an accepted answer names the entry's position: the asking member learns the outcome

@@ -1,0 +1,91 @@
+import { assert } from './assert.ts';
+import type { ClusterConfig, Entry, Index } from './types.ts';
+import { EntryType } from './types.ts';
+
+interface ConfigAt {
+  readonly index: Index;
+  readonly config: ClusterConfig;
+}
+
+/** Configuration of a new cluster with these voters; ids to `host:port`. */
+export function initialConfig(addresses: Readonly<Record<string, string>>): ClusterConfig {
+  return {
+    voters: Object.keys(addresses),
+    votersOutgoing: [],
+    learners: [],
+    learnersNext: [],
+    autoLeave: false,
+    addresses,
+    featureLevel: 1,
+  };
+}
+
+/** The data of a `config` entry: JSON, since it is rare and people read it in a broken log. */
+export function encodeConfig(config: ClusterConfig): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(config));
+}
+
+function isIdList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((id) => typeof id === 'string' && id.length > 0);
+}
+
+function isAddressMap(value: unknown): value is Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((address) => typeof address === 'string');
+}
+
+/** Reads the data of a `config` entry. @throws {AssertionFailedError} If it is not a configuration. */
+export function decodeConfig(data: Uint8Array): ClusterConfig {
+  const value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
+  assert(typeof value === 'object' && value !== null, 'configuration entry is not an object');
+  const { voters, votersOutgoing, learners, learnersNext, autoLeave, addresses, featureLevel } =
+    value;
+  assert(isIdList(voters) && voters.length > 0, 'configuration without voters');
+  assert(isIdList(votersOutgoing), 'configuration: votersOutgoing is not a list of ids');
+  assert(isIdList(learners), 'configuration: learners is not a list of ids');
+  assert(isIdList(learnersNext), 'configuration: learnersNext is not a list of ids');
+  assert(typeof autoLeave === 'boolean', 'configuration: autoLeave is not a boolean');
+  assert(isAddressMap(addresses), 'configuration: addresses is not a map');
+  assert(Number.isSafeInteger(featureLevel), 'configuration: featureLevel is not a number');
+  return { voters, votersOutgoing, learners, learnersNext, autoLeave, addresses, featureLevel };
+}
+
+/**
+ * Configurations by the index of their entry. The newest one holds from the moment it is appended (dissertation,
+ * section 4.1), so a truncation brings back the one before it.
+ */
+export class ConfigHistory {
+  #history: ConfigAt[];
+
+  constructor(config: ClusterConfig, index: Index) {
+    this.#history = [{ index, config }];
+  }
+
+  get current(): ClusterConfig {
+    return this.#history[this.#history.length - 1]!.config;
+  }
+
+  get currentIndex(): Index {
+    return this.#history[this.#history.length - 1]!.index;
+  }
+
+  /** True when the entry was a configuration, which holds from now on. */
+  append(entry: Entry): boolean {
+    if (entry.type !== EntryType.config) return false;
+    assert(entry.index > this.currentIndex, 'configurations out of order');
+    this.#history.push({ index: entry.index, config: decodeConfig(entry.data) });
+    return true;
+  }
+
+  /** Entries from `from` on are gone. True when another configuration holds now. */
+  truncate(from: Index): boolean {
+    const before = this.#history.length;
+    while (this.#history.length > 1 && this.currentIndex >= from) this.#history.pop();
+    return this.#history.length !== before;
+  }
+
+  /** What lies before the newest committed configuration can never come back. */
+  commit(index: Index): void {
+    while (this.#history.length > 1 && this.#history[1]!.index <= index) this.#history.shift();
+  }
+}

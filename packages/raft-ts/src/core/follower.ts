@@ -1,0 +1,99 @@
+import { campaign } from './candidate.ts';
+import type { AppendRequest, Heartbeat, RaftMessage, TimeoutNow } from './message.ts';
+import type { RaftState } from './state.ts';
+import type { Entry, Index } from './types.ts';
+
+export function stepFollower(state: RaftState, message: RaftMessage): void {
+  if (message.kind === 'append') onAppend(state, message);
+  else if (message.kind === 'heartbeat') onHeartbeat(state, message);
+  else if (message.kind === 'timeout-now') onTimeoutNow(state, message);
+}
+
+function heardLeader(state: RaftState): void {
+  state.electionElapsed = 0;
+  state.electionsForgone = 0;
+}
+
+/**
+ * How far the log equals the leader's: acknowledged by an append of this leader, or all of it when the last entry is
+ * of the leader's term (log matching property).
+ */
+function matchedWithLeader(state: RaftState): Index {
+  return state.log.lastTerm === state.term ? state.log.lastIndex : state.matched;
+}
+
+function onHeartbeat(state: RaftState, message: Heartbeat): void {
+  heardLeader(state);
+  state.allMatched = message.allMatched ?? 0;
+  state.commitTo(Math.min(message.commit, matchedWithLeader(state)));
+  const { id: from, term } = state;
+  const { from: to, readRound } = message;
+  state.sendDurable({ kind: 'heartbeat-response', from, to, term, readRound }, 0);
+}
+
+function onAppend(state: RaftState, message: AppendRequest): void {
+  heardLeader(state);
+  if (message.prevIndex < state.commit) {
+    // The committed prefix is equal by leader completeness; only what lies behind it may be news.
+    acknowledge(state, message, state.commit);
+    return;
+  }
+  if (!state.log.matches(message.prevIndex, message.prevTerm)) {
+    refuse(state, message);
+    return;
+  }
+  store(state, message.entries);
+  const last = message.prevIndex + message.entries.length;
+  state.matched = Math.max(state.matched, last);
+  // Raft paper figure 2: never beyond the last entry that this request vouches for.
+  state.commitTo(Math.min(message.commit, last));
+  const isOwnTermCommit = state.log.term(message.commit) === message.term;
+  if (message.commit <= last && isOwnTermCommit) state.clearTorn();
+  acknowledge(state, message, last);
+}
+
+/** Appends what is new; truncates only at a real conflict, since a late duplicate must not cut acknowledged entries. */
+function store(state: RaftState, entries: readonly Entry[]): void {
+  for (const entry of entries) {
+    if (entry.index <= state.log.lastIndex) {
+      if (state.log.matches(entry.index, entry.term)) continue;
+      state.truncate(entry.index);
+    }
+    state.appendEntry(entry);
+  }
+}
+
+function acknowledge(state: RaftState, message: AppendRequest, index: Index): void {
+  const { id: from, term } = state;
+  const to = message.from;
+  state.sendDurable(
+    { kind: 'append-response', from, to, term, success: true, index, hintIndex: 0, hintTerm: 0 },
+    index,
+  );
+}
+
+function refuse(state: RaftState, message: AppendRequest): void {
+  const { id: from, term } = state;
+  const hint = state.log.findConflictByTerm(message.prevIndex, message.prevTerm);
+  state.sendDurable(
+    {
+      kind: 'append-response',
+      from,
+      to: message.from,
+      term,
+      success: false,
+      index: message.prevIndex,
+      hintIndex: hint.index,
+      hintTerm: hint.term,
+    },
+    0,
+  );
+}
+
+function onTimeoutNow(state: RaftState, message: TimeoutNow): void {
+  const { log } = state;
+  if (log.stableIndex < message.lastIndex) return;
+  if (!log.matches(message.lastIndex, message.lastTerm)) return;
+  if (state.tornLog) return;
+  campaign(state, true);
+}

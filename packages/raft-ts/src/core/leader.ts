@@ -1,0 +1,170 @@
+import { assert } from './assert.ts';
+import { Inflights } from './inflights.ts';
+import type { AppendResponse, HeartbeatResponse, RaftMessage } from './message.ts';
+import { Progress } from './progress.ts';
+import { isVoter, membersOf, quorumIndex } from './quorum.ts';
+import { broadcastHeartbeat, maybeCommit, quorumActiveTick } from './replication.ts';
+import type { RaftState } from './state.ts';
+import { type Entry, EntryType, type NodeId } from './types.ts';
+
+/** Why a proposal was refused; it surely left no trace in the log. */
+export type ProposeRefusal = 'not-leader' | 'transferring' | 'too-large' | 'busy';
+export type TransferRefusal = 'not-leader' | 'not-voter' | 'self' | 'transferring';
+
+const nothing = new Uint8Array(0);
+
+export function becomeLeader(state: RaftState): void {
+  assert(state.role === 'candidate', 'only a candidate can become leader');
+  assert(!state.isHardStateDirty, 'a leader has made its own vote durable first');
+  state.leaveRole();
+  state.role = 'leader';
+  state.leader = state.id;
+  state.electionElapsed = 0;
+  state.heartbeatElapsed = 0;
+  const { inflightMessagesMax, inflightBytesMax } = state.options;
+  for (const id of membersOf(state.config)) {
+    const inflights = new Inflights(inflightMessagesMax, inflightBytesMax);
+    state.progress.set(id, new Progress(state.log.lastIndex + 1, state.now, inflights));
+  }
+  // Dissertation 6.4: nothing of an earlier term is known to be committed before this entry is.
+  appendOwn(state, EntryType.noop, nothing);
+}
+
+function appendOwn(state: RaftState, type: EntryType, data: Uint8Array): Entry {
+  const entry: Entry = { index: state.log.lastIndex + 1, term: state.term, type, data };
+  assert(Number.isSafeInteger(entry.index), 'the log has no index left');
+  state.appendEntry(entry);
+  state.uncommittedBytes += data.length;
+  state.isFlushDue = true;
+  return entry;
+}
+
+/** Appends to the leader's log; the entry names where. */
+export function propose(state: RaftState, data: Uint8Array): Entry | ProposeRefusal {
+  if (state.role !== 'leader') return 'not-leader';
+  if (state.transferTarget !== null) return 'transferring';
+  if (data.length > state.options.entryBytesMax) return 'too-large';
+  const bytes = state.uncommittedBytes + data.length;
+  if (state.uncommittedBytes > 0 && bytes > state.options.uncommittedBytesMax) return 'busy';
+  return appendOwn(state, EntryType.normal, data);
+}
+
+export function tickLeader(state: RaftState): void {
+  const { checkQuorum, electionTicksMin, heartbeatTicks } = state.options;
+  if (checkQuorum && state.now - quorumActiveTick(state) > electionTicksMin) {
+    state.becomeFollower(state.term, null);
+    return;
+  }
+  if (state.transferTarget !== null && ++state.transferElapsed >= electionTicksMin) {
+    state.transferTarget = null;
+  }
+  if (++state.heartbeatElapsed < heartbeatTicks) return;
+  state.heartbeatElapsed = 0;
+  broadcastHeartbeat(state);
+}
+
+export function stepLeader(state: RaftState, message: RaftMessage): void {
+  const peer = state.progress.get(message.from);
+  if (peer === undefined) return;
+  peer.lastActiveTick = state.now;
+  if (message.kind === 'append-response') onAppendResponse(state, peer, message);
+  else if (message.kind === 'heartbeat-response') onHeartbeatResponse(state, peer, message);
+}
+
+function onAppendResponse(state: RaftState, peer: Progress, message: AppendResponse): void {
+  state.isFlushDue = true;
+  if (!message.success) {
+    const hint = state.log.findConflictByTerm(message.hintIndex, message.hintTerm);
+    peer.refuse(message.index, hint.index);
+    return;
+  }
+  assert(message.index <= state.log.lastIndex, 'an entry was acknowledged that does not exist');
+  if (!peer.acknowledge(message.index)) return;
+  if (maybeCommit(state)) releaseReads(state);
+  continueTransfer(state);
+}
+
+function onHeartbeatResponse(state: RaftState, peer: Progress, message: HeartbeatResponse): void {
+  peer.probeSent = false;
+  // Answers may have been lost: an empty request finds out, also when the window is full.
+  if (peer.match < state.log.lastIndex) peer.pokeDue = true;
+  if (peer.pokeDue || peer.state === 'probe') state.isFlushDue = true;
+  if (message.readRound > peer.readRound) {
+    peer.readRound = message.readRound;
+    confirmReads(state);
+  }
+}
+
+/** The own append is durable: the leader counts itself now. */
+export function onLeaderAppendDone(state: RaftState): void {
+  if (maybeCommit(state)) releaseReads(state);
+}
+
+/** Raft paper section 8: reads wait for the first commit of the leader's own term. */
+function hasOwnTermCommit(state: RaftState): boolean {
+  return state.log.term(state.commit) === state.term;
+}
+
+export function readIndex(state: RaftState, id: number): void {
+  if (state.role !== 'leader') {
+    state.readStates.push({ id, index: null });
+    return;
+  }
+  state.reads.add(id);
+  releaseReads(state);
+}
+
+function releaseReads(state: RaftState): void {
+  if (state.reads.hasGathered && hasOwnTermCommit(state)) state.isFlushDue = true;
+}
+
+/** One round of heartbeats for everything that gathered since the last one. */
+export function startReadRound(state: RaftState): void {
+  if (!state.reads.hasGathered || !hasOwnTermCommit(state)) return;
+  state.reads.startRound(state.commit);
+  broadcastHeartbeat(state);
+  confirmReads(state);
+}
+
+function confirmReads(state: RaftState): void {
+  const round = quorumIndex(state.config, (id) => {
+    if (id === state.id) return state.reads.newestRound;
+    return state.progress.get(id)?.readRound ?? 0;
+  });
+  for (const read of state.reads.confirm(round)) state.readStates.push(read);
+}
+
+/** Dissertation 3.10: bring the target level, then ask it to campaign at once. */
+export function transferLeadership(state: RaftState, target: NodeId): TransferRefusal | null {
+  if (state.role !== 'leader') return 'not-leader';
+  if (target === state.id) return 'self';
+  if (!isVoter(state.config, target)) return 'not-voter';
+  if (state.transferTarget === target) return null;
+  if (state.transferTarget !== null) return 'transferring';
+  state.transferTarget = target;
+  state.transferElapsed = 0;
+  state.isTimeoutNowSent = false;
+  state.isFlushDue = true;
+  continueTransfer(state);
+  return null;
+}
+
+function continueTransfer(state: RaftState): void {
+  const target = state.transferTarget;
+  if (target === null || state.isTimeoutNowSent) return;
+  if (!isVoter(state.config, target)) {
+    state.transferTarget = null;
+    return;
+  }
+  const { id, term, log } = state;
+  if (state.progress.get(target)?.match !== log.lastIndex) return;
+  state.isTimeoutNowSent = true;
+  const { lastIndex, lastTerm } = log;
+  state.send.push({ kind: 'timeout-now', from: id, to: target, term, lastIndex, lastTerm });
+}
+
+export function reportUnreachable(state: RaftState, id: NodeId): void {
+  const peer = state.progress.get(id);
+  // What was sent ahead is probably lost: find out where the member stands.
+  if (state.role === 'leader' && peer?.state === 'replicate') peer.becomeProbe();
+}

@@ -1,0 +1,299 @@
+import { assert } from './assert.ts';
+import { campaign, onCandidateAppendDone, stepCandidate } from './candidate.ts';
+import { stepFollower } from './follower.ts';
+import {
+  onLeaderAppendDone,
+  type ProposeRefusal,
+  propose,
+  readIndex,
+  reportUnreachable,
+  startReadRound,
+  stepLeader,
+  type TransferRefusal,
+  tickLeader,
+  transferLeadership,
+} from './leader.ts';
+import type { RaftMessage } from './message.ts';
+import { membersOf } from './quorum.ts';
+import type { Ready, ReadyAppend, SoftState } from './ready.ts';
+import { allMatched, flushReplication, quorumActiveTick } from './replication.ts';
+import { type CoreDependencies, type CoreOptions, type CoreRestored, RaftState } from './state.ts';
+import type { Entry, Index, NodeId } from './types.ts';
+import { answerVoteRequest, ignoresVoteRequest, refuseVoteRequest } from './voter.ts';
+import { isWellFormed } from './well-formed.ts';
+
+/** Elections in a row that a member may forgo because its own timer was late (rule L5). */
+const electionsForgoneMax = 3;
+
+interface AppendInFlight {
+  readonly id: number;
+  readonly append: ReadyAppend;
+}
+
+/** What one member knows of another while it leads. */
+export interface MemberProgress {
+  readonly id: NodeId;
+  readonly matchIndex: Index;
+  /** Heard of within an election timeout. */
+  readonly active: boolean;
+  readonly needsSnapshot: boolean;
+}
+
+/**
+ * Raft as a state machine without I/O: no clock, no randomness of its own, no promises. Input goes in by the methods, effects come out of
+ * `ready()`. The caller's duties are listed in `index.ts`.
+ */
+export class RaftCore {
+  readonly #state: RaftState;
+  #inFlight: AppendInFlight | null = null;
+  #appendId = 0;
+  #soft: SoftState = { role: 'follower', leader: null, term: -1 };
+
+  constructor(options: CoreOptions, dependencies: CoreDependencies, restored: CoreRestored) {
+    this.#state = new RaftState(options, dependencies, restored);
+  }
+
+  /** Read-only view for status, tests and the simulator. */
+  get state(): Readonly<RaftState> {
+    return this.#state;
+  }
+
+  /**
+   * One tick of logical time. With `mayCampaign` false an election that is due is put off, at most three times in a row:
+   * the caller's own timer was late, so silence proves nothing (rule L5). Returns true when one was put off.
+   */
+  tick(mayCampaign = true): boolean {
+    const state = this.#state;
+    state.now++;
+    state.electionElapsed++;
+    if (state.role === 'leader') {
+      tickLeader(state);
+      return false;
+    }
+    if (state.electionElapsed < state.electionTimeout || !state.isVoter) return false;
+    if (!mayCampaign && state.electionsForgone < electionsForgoneMax) {
+      state.electionsForgone++;
+      state.resetElectionTimer();
+      return true;
+    }
+    state.electionsForgone = 0;
+    campaign(state, false);
+    return false;
+  }
+
+  /** Stands for election now, with pre-vote. */
+  campaign(): void {
+    if (this.#state.role !== 'leader') campaign(this.#state, false);
+  }
+
+  /** A message of a peer. Malformed ones and those of another addressee have no effect. */
+  step(message: RaftMessage): void {
+    const state = this.#state;
+    if (message.to !== state.id || !isWellFormed(message)) return;
+    if (message.kind === 'vote' || message.kind === 'pre-vote') {
+      if (ignoresVoteRequest(state, message)) return;
+    } else if (this.#isStrangersAnswer(message)) return;
+    if (message.term < state.term) this.#answerStale(message);
+    else this.#stepPresent(message);
+  }
+
+  /** Appends to the log of the leader; a refusal surely left no trace. */
+  propose(data: Uint8Array): Entry | ProposeRefusal {
+    return propose(this.#state, data);
+  }
+
+  /** Asks for an index that every write completed before this call is at or below; the answer is a `ReadState`. */
+  readIndex(id: number): void {
+    readIndex(this.#state, id);
+  }
+
+  /** Hands leadership to `target` once it is level; given up after one election timeout. Null when it was begun. */
+  transferLeadership(target: NodeId): TransferRefusal | null {
+    return transferLeadership(this.#state, target);
+  }
+
+  /** Messages to `id` are probably lost. */
+  reportUnreachable(id: NodeId): void {
+    reportUnreachable(this.#state, id);
+  }
+
+  /** The append with this id is durable; any other id is a late report and has no effect. */
+  appendDone(id: number): void {
+    if (this.#inFlight === null || this.#inFlight.id !== id) return;
+    const state = this.#state;
+    const { hardState } = this.#inFlight.append;
+    this.#inFlight = null;
+    if (hardState !== null) state.durable = hardState;
+    state.log.appendDone();
+    if (state.role === 'leader') onLeaderAppendDone(state);
+    else if (state.role === 'candidate') onCandidateAppendDone(state);
+  }
+
+  /** Entries up to `index` have been applied. */
+  applied(index: Index): void {
+    const state = this.#state;
+    assert(index >= state.applied && index <= state.applying, 'applied what was not handed out');
+    state.applied = index;
+    state.log.trim(index);
+  }
+
+  /** Entries up to `index` leave the store; the caller has made sure that nobody needs them. */
+  compact(index: Index): void {
+    assert(index <= this.#state.applied, 'compaction of entries that were not applied');
+    this.#state.log.compact(index);
+  }
+
+  hasReady(): boolean {
+    const state = this.#state;
+    if (state.send.length > 0 || state.isFlushDue || state.readStates.length > 0) return true;
+    if (state.isConfigChanged || this.#hasApply() || this.#isSoftChanged()) return true;
+    return this.#inFlight === null && (this.#isAppendDue() || state.sendAfterAppend.length > 0);
+  }
+
+  /** Everything to do now; what is handed out here is not handed out again. */
+  ready(): Ready {
+    const state = this.#state;
+    if (state.role === 'leader') {
+      startReadRound(state);
+      flushReplication(state);
+    }
+    state.isFlushDue = false;
+    const append = this.#takeAppend();
+    const apply = this.#takeApply();
+    const { send, readStates } = state;
+    state.send = [];
+    state.readStates = [];
+    const config = state.isConfigChanged ? state.config : null;
+    state.isConfigChanged = false;
+    return { send, append, apply, readStates, softState: this.#takeSoft(), config };
+  }
+
+  /** True for a leader with a quorum, or a follower that heard its leader, within an election timeout. */
+  get hasQuorum(): boolean {
+    const state = this.#state;
+    const { electionTicksMin } = state.options;
+    if (state.role === 'leader') return state.now - quorumActiveTick(state) <= electionTicksMin;
+    return state.leader !== null && state.electionElapsed < electionTicksMin;
+  }
+
+  /** The highest index that all members are known to hold durably; 0 when that is not known. */
+  get allMatched(): Index {
+    return allMatched(this.#state);
+  }
+
+  /** On the leader: where every member stands, itself included; else empty. */
+  members(): MemberProgress[] {
+    const { id: self, now, log, options, progress } = this.#state;
+    return [...progress].map(([id, peer]) => ({
+      id,
+      matchIndex: id === self ? log.stableIndex : peer.match,
+      active: id === self || now - peer.lastActiveTick <= options.electionTicksMin,
+      needsSnapshot: peer.needsSnapshot,
+    }));
+  }
+
+  #isStrangersAnswer(message: RaftMessage): boolean {
+    const isAnswer = message.kind.endsWith('-response');
+    return isAnswer && !membersOf(this.#state.config).includes(message.from);
+  }
+
+  /** The sender lives in an old term: it must learn ours, or a deposed leader and a node left behind never would. */
+  #answerStale(message: RaftMessage): void {
+    const state = this.#state;
+    if (message.kind === 'vote' || message.kind === 'pre-vote') refuseVoteRequest(state, message);
+    if (message.kind !== 'append' && message.kind !== 'heartbeat') return;
+    const { id: from, term } = state;
+    const to = message.from;
+    state.sendDurable(
+      {
+        kind: 'append-response',
+        from,
+        to,
+        term,
+        success: false,
+        index: 0,
+        hintIndex: 0,
+        hintTerm: 0,
+      },
+      0,
+    );
+  }
+
+  #stepPresent(message: RaftMessage): void {
+    const state = this.#state;
+    const { kind, from, term } = message;
+    if (kind === 'pre-vote') {
+      // A question only: neither term nor timers change.
+      answerVoteRequest(state, message);
+      return;
+    }
+    const isLeaders = kind === 'append' || kind === 'heartbeat' || kind === 'timeout-now';
+    if (isLeaders) {
+      assert(term > state.term || state.role !== 'leader', 'two leaders in one term');
+      if (term > state.term || state.role !== 'follower' || state.leader !== from) {
+        state.becomeFollower(term, from);
+      }
+    } else if (term > state.term && !(kind === 'pre-vote-response' && message.granted)) {
+      state.becomeFollower(term, null);
+    }
+    if (kind === 'vote') answerVoteRequest(state, message);
+    else if (state.role === 'leader') stepLeader(state, message);
+    else if (state.role === 'follower') stepFollower(state, message);
+    else stepCandidate(state, message);
+  }
+
+  #isAppendDue(): boolean {
+    const state = this.#state;
+    return state.isHardStateDirty || state.log.hasUnhanded || state.clearTornDue;
+  }
+
+  #takeAppend(): ReadyAppend | null {
+    const state = this.#state;
+    if (this.#inFlight !== null) return null;
+    const thenSend = state.sendAfterAppend;
+    state.sendAfterAppend = [];
+    if (!this.#isAppendDue()) {
+      for (const message of thenSend) state.send.push(message);
+      return null;
+    }
+    const { term, votedFor } = state;
+    const hardState = state.isHardStateDirty ? { term, votedFor } : null;
+    const clearTorn = state.clearTornDue;
+    state.clearTornDue = false;
+    const id = ++this.#appendId;
+    const append = { id, hardState, ...state.log.takeAppend(), clearTorn, thenSend };
+    this.#inFlight = { id, append };
+    return append;
+  }
+
+  #applyEnd(): Index {
+    return Math.min(this.#state.commit, this.#state.log.stableIndex);
+  }
+
+  #hasApply(): boolean {
+    const { applied, applying } = this.#state;
+    return applied === applying && applying < this.#applyEnd();
+  }
+
+  #takeApply(): readonly Entry[] {
+    const state = this.#state;
+    if (!this.#hasApply()) return [];
+    const { applyBytesMax } = state.options;
+    const entries = state.log.entries(state.applying + 1, this.#applyEnd() + 1, applyBytesMax);
+    state.applying += entries.length;
+    return entries;
+  }
+
+  #isSoftChanged(): boolean {
+    const { role, leader, term } = this.#state;
+    const soft = this.#soft;
+    return soft.role !== role || soft.leader !== leader || soft.term !== term;
+  }
+
+  #takeSoft(): SoftState | null {
+    if (!this.#isSoftChanged()) return null;
+    const { role, leader, term } = this.#state;
+    this.#soft = { role, leader, term };
+    return this.#soft;
+  }
+}

@@ -1,0 +1,229 @@
+import type { LogReader } from '../ports.ts';
+import { assert } from './assert.ts';
+import { ConfigHistory } from './config.ts';
+import { RaftLog } from './log.ts';
+import type { RaftMessage } from './message.ts';
+import type { Progress } from './progress.ts';
+import { isVoter, type Vote } from './quorum.ts';
+import { ReadIndexQueue, type ReadState } from './read-index.ts';
+import type { ClusterConfig, Entry, HardState, Index, LogId, NodeId, Role, Term } from './types.ts';
+
+/** Limits and times of the core; times in ticks. */
+export interface CoreOptions {
+  readonly id: NodeId;
+  readonly heartbeatTicks: number;
+  /** The election timeout is drawn anew each time from min to max, both included. */
+  readonly electionTicksMin: number;
+  readonly electionTicksMax: number;
+  readonly preVote: boolean;
+  readonly checkQuorum: boolean;
+  /** One append request carries about this much, at least one entry. */
+  readonly appendBytesMax: number;
+  readonly inflightMessagesMax: number;
+  readonly inflightBytesMax: number;
+  readonly entryBytesMax: number;
+  /** The leader refuses proposals while more than this is appended and not committed. */
+  readonly uncommittedBytesMax: number;
+  readonly applyBytesMax: number;
+  /** Durable and applied entries beyond this much leave memory. */
+  readonly tailBytesMax: number;
+}
+
+/** Decides whether the leader may commit the entry that a quorum holds. */
+export type CommitRule = (entryTerm: Term | undefined, leaderTerm: Term) => boolean;
+
+/** Raft paper 5.4.2: only entries of the leader's own term are committed by counting. */
+export const ownTermOnly: CommitRule = (entryTerm, leaderTerm) => entryTerm === leaderTerm;
+
+export interface CoreDependencies {
+  readonly log: LogReader;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Replaced only by tests that prove that the simulator sees a broken rule. */
+  readonly commitRule?: CommitRule;
+}
+
+/** What was durable when the member started. */
+export interface CoreRestored {
+  readonly hardState: HardState;
+  readonly compacted: LogId;
+  readonly lastIndex: Index;
+  readonly tornLog: boolean;
+  /** What the state machine contains already; everything up to here is committed. */
+  readonly appliedIndex: Index;
+  /** Configuration as of `appliedIndex`, or the first one when nothing was applied. */
+  readonly config: ClusterConfig;
+  /** False when `config` is the first one: then the whole log is searched for newer ones. */
+  readonly isConfigApplied: boolean;
+}
+
+const restoreChunkBytes = 1 << 20;
+
+/** State of one member that all roles share. The role files act on it; `RaftCore` dispatches. */
+export class RaftState {
+  readonly options: CoreOptions;
+  readonly random: () => number;
+  readonly commitRule: CommitRule;
+  readonly log: RaftLog;
+  readonly configs: ConfigHistory;
+
+  role: Role = 'follower';
+  leader: NodeId | null = null;
+  term: Term;
+  votedFor: NodeId | null;
+  /** What of term and vote is durable. */
+  durable: HardState;
+  commit: Index;
+  applied: Index;
+  /** Last entry handed out for apply. */
+  applying: Index;
+  tornLog: boolean;
+  clearTornDue = false;
+
+  now = 0;
+  electionElapsed = 0;
+  electionTimeout = 0;
+  heartbeatElapsed = 0;
+  electionsForgone = 0;
+
+  /** Follower: how far the log is known to equal the present leader's. */
+  matched: Index = 0;
+  /** Follower: what the present leader says that all members hold. */
+  allMatched: Index = 0;
+  /** Candidate: votes of this campaign. */
+  votes = new Map<NodeId, Vote>();
+  isTransferCampaign = false;
+  /** Leader only. */
+  progress = new Map<NodeId, Progress>();
+  reads = new ReadIndexQueue();
+  uncommittedBytes = 0;
+  transferTarget: NodeId | null = null;
+  transferElapsed = 0;
+  isTimeoutNowSent = false;
+  /** Something was appended, committed or acknowledged: the members may need messages. */
+  isFlushDue = false;
+
+  send: RaftMessage[] = [];
+  sendAfterAppend: RaftMessage[] = [];
+  readStates: ReadState[] = [];
+  isConfigChanged = true;
+
+  constructor(options: CoreOptions, dependencies: CoreDependencies, restored: CoreRestored) {
+    this.options = options;
+    this.random = dependencies.random;
+    this.commitRule = dependencies.commitRule ?? ownTermOnly;
+    const { compacted, lastIndex, appliedIndex } = restored;
+    this.log = new RaftLog(dependencies.log, compacted, lastIndex, options.tailBytesMax);
+    this.commit = Math.max(appliedIndex, compacted.index);
+    assert(this.commit <= lastIndex, 'the log ends before the applied index');
+    assert(appliedIndex >= compacted.index, 'entries were compacted before they were applied');
+    this.applied = appliedIndex;
+    this.applying = appliedIndex;
+    this.durable = restored.hardState;
+    this.term = restored.hardState.term;
+    this.votedFor = restored.hardState.votedFor;
+    this.tornLog = restored.tornLog;
+    if (restored.tornLog) {
+      // A leader of the old term may count on entries that are lost here, so that term must end.
+      this.term++;
+      this.votedFor = null;
+    }
+    this.configs = this.#restoreConfigs(restored);
+    this.resetElectionTimer();
+  }
+
+  get id(): NodeId {
+    return this.options.id;
+  }
+
+  get config(): ClusterConfig {
+    return this.configs.current;
+  }
+
+  get isHardStateDirty(): boolean {
+    return this.durable.term !== this.term || this.durable.votedFor !== this.votedFor;
+  }
+
+  get isVoter(): boolean {
+    return isVoter(this.config, this.id);
+  }
+
+  resetElectionTimer(): void {
+    const { electionTicksMin, electionTicksMax } = this.options;
+    const span = electionTicksMax - electionTicksMin + 1;
+    this.electionElapsed = 0;
+    this.electionTimeout = electionTicksMin + Math.floor(this.random() * span);
+  }
+
+  becomeFollower(term: Term, leader: NodeId | null): void {
+    assert(term >= this.term, 'a term must not fall');
+    const isNewLeader = term > this.term || leader !== this.leader || this.role !== 'follower';
+    if (term > this.term) {
+      this.term = term;
+      this.votedFor = null;
+    }
+    this.leaveRole();
+    this.role = 'follower';
+    this.leader = leader;
+    if (isNewLeader) {
+      this.matched = this.commit;
+      this.allMatched = 0;
+    }
+    this.resetElectionTimer();
+  }
+
+  /** Ends what belongs to the role that is left. */
+  leaveRole(): void {
+    for (const failed of this.reads.failAll()) this.readStates.push(failed);
+    this.reads = new ReadIndexQueue();
+    if (this.progress.size > 0) this.progress = new Map();
+    if (this.votes.size > 0) this.votes = new Map();
+    this.transferTarget = null;
+    this.uncommittedBytes = 0;
+    this.isFlushDue = false;
+  }
+
+  /** A promise about term, vote or log: leaves when the durable state bears it out. */
+  sendDurable(message: RaftMessage, index: Index): void {
+    const isDurable = !this.isHardStateDirty && index <= this.log.stableIndex;
+    (isDurable ? this.send : this.sendAfterAppend).push(message);
+  }
+
+  /** Appends to the log; a configuration holds at once. */
+  appendEntry(entry: Entry): void {
+    this.log.append(entry);
+    if (this.configs.append(entry)) this.isConfigChanged = true;
+  }
+
+  /** Drops a conflicting tail; a configuration in it is rolled back. */
+  truncate(from: Index): void {
+    assert(from > this.commit, 'a committed entry would be truncated');
+    this.log.truncate(from);
+    if (this.configs.truncate(from)) this.isConfigChanged = true;
+  }
+
+  commitTo(index: Index): void {
+    if (index <= this.commit) return;
+    assert(index <= this.log.lastIndex, 'commit beyond the log');
+    this.commit = index;
+    this.configs.commit(index);
+  }
+
+  /** A leader has brought this member level: its vote counts in full again (rule L3). */
+  clearTorn(): void {
+    if (!this.tornLog) return;
+    this.tornLog = false;
+    this.clearTornDue = true;
+  }
+
+  #restoreConfigs(restored: CoreRestored): ConfigHistory {
+    const from = restored.isConfigApplied ? restored.appliedIndex : restored.compacted.index;
+    const configs = new ConfigHistory(restored.config, from);
+    for (let next = from + 1; next <= restored.lastIndex; ) {
+      const entries = this.log.entries(next, restored.lastIndex + 1, restoreChunkBytes);
+      for (const entry of entries) configs.append(entry);
+      next += entries.length;
+    }
+    return configs;
+  }
+}

@@ -1,0 +1,30 @@
+/** Counts up. A prom-client `Counter` without labels fits. */
+export interface Counter {
+  inc(by?: number): void;
+}
+
+/** Counts observations. A prom-client `Histogram` without labels fits. */
+export interface Histogram {
+  observe(value: number): void;
+}
+
+/** What a member measures; passed in, or null when nobody looks. Times in seconds. */
+export interface RaftMetrics {
+  readonly proposalsTotal: Counter;
+  /** Proposals refused at once, with nothing in the log. */
+  readonly proposalsRefusedTotal: Counter;
+  /** Proposals and reads that ended without an answer. */
+  readonly requestsExpiredTotal: Counter;
+  readonly forwardedTotal: Counter;
+  readonly leaderChangesTotal: Counter;
+  /** Elections put off because the own timer was late (rule L5). */
+  readonly electionsForgoneTotal: Counter;
+  readonly appendBatchesTotal: Counter;
+  readonly appendedEntriesTotal: Counter;
+  readonly appliedEntriesTotal: Counter;
+  /** From handing a batch to the log until it is durable. */
+  readonly appendSeconds: Histogram;
+  readonly applySliceSeconds: Histogram;
+  /** How late the tick timer was. */
+  readonly loopDelaySeconds: Histogram;
+}

@@ -1,0 +1,366 @@
+import { initialConfig } from '../core/config.ts';
+import type { Message } from '../core/message.ts';
+import { RaftCore } from '../core/raft.ts';
+import type { ReadyAppend, SoftState } from '../core/ready.ts';
+import type { CoreDependencies, CoreOptions, CoreRestored } from '../core/state.ts';
+import type { ClusterConfig, Entry, Index, NodeId, Role, Term } from '../core/types.ts';
+import {
+  AppliedBeyondLogError,
+  AssertionFailedError,
+  ClosedError,
+  MemberFailedError,
+  type RaftError,
+} from '../errors.ts';
+import type { RaftMetrics } from '../metrics.ts';
+import {
+  coreOptions,
+  type RaftNodeOptions,
+  type ResolvedOptions,
+  resolveOptions,
+} from '../options.ts';
+import type { Clock, LogStore, RestoredState, StateMachine, Transport } from '../ports.ts';
+import { ApplyLoop } from './apply-loop.ts';
+import { Emitter } from './emitter.ts';
+import type { Applied } from './proposal-table.ts';
+import { Requests } from './requests.ts';
+import { nodeStatus, type RaftStatus } from './status.ts';
+import { SystemClock } from './system-clock.ts';
+import { Ticker } from './ticker.ts';
+
+export interface RaftNodeDependencies<R> {
+  readonly store: LogStore;
+  readonly transport: Transport;
+  readonly stateMachine: StateMachine<R>;
+  /** `SystemClock` when absent. */
+  readonly clock?: Clock;
+  /** Uniform in [0, 1); `Math.random` when absent. */
+  readonly random?: () => number;
+  readonly metrics?: RaftMetrics | null;
+}
+
+export interface RaftEvents {
+  /** Another member leads, or nobody is known to. */
+  leader: readonly [leader: NodeId | null, term: Term];
+  role: readonly [role: Role, term: Term];
+  /** Entries up to here have been applied. */
+  applied: readonly [index: Index];
+  /** Another configuration holds now. */
+  config: readonly [config: ClusterConfig];
+  /** The log failed: the member has stopped for good and answers nothing any more. */
+  storageFailed: readonly [error: MemberFailedError];
+  /** The state machine threw or an invariant is broken: the member has stopped for good. */
+  failed: readonly [error: Error];
+}
+
+type CreateCore = (
+  options: CoreOptions,
+  dependencies: CoreDependencies,
+  restored: CoreRestored,
+) => RaftCore;
+
+class StateMachineFailure extends Error {}
+
+/**
+ * One member of a Raft group: runs the core over a log, a transport, a clock and a state machine. It is synchronous and
+ * deterministic over ports that call back, so the simulator runs this same code.
+ */
+export class RaftNode<R> extends Emitter<RaftEvents> {
+  readonly #options: ResolvedOptions;
+  readonly #store: LogStore;
+  readonly #transport: Transport;
+  readonly #clock: Clock;
+  readonly #metrics: RaftMetrics | null;
+  readonly #core: RaftCore;
+  readonly #requests: Requests<R>;
+  readonly #applyLoop: ApplyLoop<R>;
+  readonly #ticker: Ticker;
+  #soft: SoftState = { role: 'follower', leader: null, term: 0 };
+  #isScheduled = false;
+  #stopped: RaftError | null = null;
+
+  /** Opens the log, restores the state and takes part. @throws {StorageCorruptionError} If the log is damaged. */
+  static async open<R>(
+    options: RaftNodeOptions,
+    dependencies: RaftNodeDependencies<R>,
+  ): Promise<RaftNode<R>> {
+    const resolved = resolveOptions(options);
+    const restored = await dependencies.store.open();
+    const node = new RaftNode(resolved, dependencies, restored);
+    await node.start();
+    return node;
+  }
+
+  /** Use `open`; the simulator makes members directly, over a store that is open already. */
+  constructor(
+    options: ResolvedOptions,
+    dependencies: RaftNodeDependencies<R>,
+    restored: RestoredState,
+    createCore: CreateCore = (...parts) => new RaftCore(...parts),
+  ) {
+    super();
+    const { store, transport, stateMachine, metrics } = dependencies;
+    const random = dependencies.random ?? Math.random;
+    const clock = dependencies.clock ?? new SystemClock();
+    this.#options = options;
+    this.#store = store;
+    this.#transport = transport;
+    this.#clock = clock;
+    this.#metrics = metrics ?? null;
+    this.#core = createCore(
+      coreOptions(options),
+      { log: store, random },
+      toCoreRestored(options, stateMachine, restored),
+    );
+    const parts = { core: this.#core, transport, clock, random, metrics: this.#metrics };
+    this.#requests = new Requests(options, stateMachine.appliedIndex, parts);
+    this.#applyLoop = new ApplyLoop(options.applySliceMs, {
+      stateMachine: guarded(stateMachine),
+      clock,
+      onApplied: (entries, results, tookMs) => this.#onApplied(entries, results, tookMs),
+    });
+    const { timing, tickMs } = options;
+    this.#ticker = new Ticker(
+      { tickMs, lateMsMax: timing.electionTimeoutMsMin / 2 },
+      { clock, onTick: (ticks, isLate, delayMs) => this.#onTick(ticks, isLate, delayMs) },
+    );
+  }
+
+  get id(): NodeId {
+    return this.#options.id;
+  }
+
+  /** Joins in; `open` does this. Everything but the transport's own start happens at once. */
+  start(): Promise<void> {
+    this.#ticker.start();
+    this.#schedule();
+    return this.#transport.start((message) => this.#receive(message));
+  }
+
+  /**
+   * Appends `data` to the log, from any member; resolves when this member has applied it.
+   *
+   * Proposals of one member keep their order, unless one is dropped.
+   *
+   * @throws {ProposalDroppedError | NotLeaderError | BusyError | EntryTooLargeError | ClosedError} If it is surely not in the log.
+   * @throws {ProposalUnknownError} If it may be committed, now or later.
+   */
+  propose(data: Uint8Array): Promise<Applied<R>> {
+    if (this.#stopped !== null) return Promise.reject(this.#stopped);
+    return new Promise((resolve, reject) => {
+      this.#requests.propose(data, { resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /**
+   * A commit index that a quorum confirmed after this call, from any member: once the own state machine has applied it,
+   * a read is linearizable.
+   *
+   * @throws {ReadIndexFailedError | NotLeaderError | BusyError} If it was not confirmed; ask again.
+   */
+  readIndex(): Promise<Index> {
+    if (this.#stopped !== null) return Promise.reject(this.#stopped);
+    return new Promise((resolve, reject) => {
+      this.#requests.readIndex((result) => {
+        if (typeof result === 'number') resolve(result);
+        else reject(result);
+      });
+      this.#schedule();
+    });
+  }
+
+  /**
+   * Moves leadership to a voter, from any member; resolves when it is seen to lead.
+   *
+   * @throws {TransferFailedError} If that did not happen within two election timeouts.
+   */
+  transferLeadership(target: NodeId): Promise<void> {
+    if (this.#stopped !== null) return Promise.reject(this.#stopped);
+    const done = this.#requests.transferLeadership(target);
+    this.#schedule();
+    return done;
+  }
+
+  status(): RaftStatus {
+    return nodeStatus(this.#core, this.#transport, this.#stopped);
+  }
+
+  /** Highest index that `compact` may remove: every member holds it and this one has applied it. */
+  get compactableIndex(): Index {
+    const { applied } = this.#core.state;
+    const known = Math.min(applied, this.#core.allMatched);
+    return Math.max(0, known - this.#options.compactionTrailingEntries);
+  }
+
+  /** Forgets the log up to `index`, or up to what is allowed; returns up to where. The caller's state is durable there. */
+  async compact(index: Index): Promise<Index> {
+    if (this.#stopped !== null) throw this.#stopped;
+    const { compacted } = this.#core.state.log;
+    const allowed = Math.min(index, this.compactableIndex);
+    if (allowed <= compacted.index) return compacted.index;
+    this.#core.compact(allowed);
+    try {
+      await this.#store.compact(allowed);
+    } catch (error) {
+      this.#fail(error);
+      throw this.#stopped ?? error;
+    }
+    return allowed;
+  }
+
+  /** Leaves at once, without handing leadership over; what waits is rejected. */
+  async close(): Promise<void> {
+    if (!(this.#stopped instanceof ClosedError)) {
+      const isRunning = this.#stopped === null;
+      this.#stopped = new ClosedError();
+      if (isRunning) this.#halt('closed');
+    }
+    await this.#transport.stop();
+    await this.#store.close();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#stopped !== null) return;
+    this.#isScheduled = true;
+    this.#clock.defer(() => {
+      this.#isScheduled = false;
+      this.#guard(() => this.#run());
+    });
+  }
+
+  /** One round: answers leave first, applying comes last and in slices. */
+  #run(): void {
+    const ready = this.#core.ready();
+    for (const message of ready.send) this.#transport.send(message);
+    if (ready.append !== null) this.#append(ready.append);
+    if (ready.config !== null) this.#onConfig(ready.config);
+    if (ready.softState !== null) this.#onSoftState(ready.softState);
+    this.#requests.onReadStates(ready.readStates);
+    if (ready.apply.length > 0) this.#applyLoop.push(ready.apply);
+    this.#applyLoop.runSlice();
+    if (this.#applyLoop.hasWork || this.#core.hasReady()) this.#schedule();
+  }
+
+  #append(append: ReadyAppend): void {
+    const startMs = this.#clock.nowMs();
+    this.#metrics?.appendBatchesTotal.inc();
+    this.#metrics?.appendedEntriesTotal.inc(append.entries.length);
+    this.#store.append(append, (error) => {
+      if (error !== null) this.#fail(error);
+      this.#guard(() => this.#onAppendDone(append, startMs));
+    });
+  }
+
+  #onAppendDone(append: ReadyAppend, startMs: number): void {
+    this.#metrics?.appendSeconds.observe((this.#clock.nowMs() - startMs) / 1000);
+    for (const message of append.thenSend) this.#transport.send(message);
+    this.#core.appendDone(append.id);
+    this.#schedule();
+  }
+
+  #receive(message: Message): void {
+    this.#guard(() => {
+      if (message.kind === 'forward-response') this.#requests.onForwardResponse(message);
+      else if (
+        message.kind === 'propose' ||
+        message.kind === 'read-index' ||
+        message.kind === 'transfer'
+      ) {
+        this.#requests.onForwarded(message);
+      } else this.#core.step(message);
+      this.#schedule();
+    });
+  }
+
+  #onTick(ticks: number, isLate: boolean, delayMs: number): void {
+    this.#guard(() => {
+      this.#metrics?.loopDelaySeconds.observe(delayMs / 1000);
+      for (let i = 0; i < ticks; i++) {
+        if (this.#core.tick(!isLate)) this.#metrics?.electionsForgoneTotal.inc();
+      }
+      for (const { id } of this.#core.members()) {
+        if (id !== this.id && !this.#transport.isReachable(id)) this.#core.reportUnreachable(id);
+      }
+      this.#requests.onTick();
+      if (this.#core.hasReady()) this.#schedule();
+    });
+  }
+
+  #onApplied(entries: readonly Entry[], results: readonly (R | undefined)[], tookMs: number): void {
+    const { index } = entries[entries.length - 1]!;
+    this.#core.applied(index);
+    this.#metrics?.appliedEntriesTotal.inc(entries.length);
+    this.#metrics?.applySliceSeconds.observe(tookMs / 1000);
+    this.#requests.onApplied(entries, results);
+    this.emit('applied', index);
+  }
+
+  #onConfig(config: ClusterConfig): void {
+    const peers = new Map(Object.entries(config.addresses));
+    peers.delete(this.id);
+    this.#transport.setPeers(peers);
+    this.emit('config', config);
+  }
+
+  #onSoftState(soft: SoftState): void {
+    const before = this.#soft;
+    this.#soft = soft;
+    if (before.leader !== soft.leader || before.term !== soft.term) {
+      this.#requests.onLeaderChange(soft.leader);
+      if (soft.leader !== null) this.#metrics?.leaderChangesTotal.inc();
+      this.emit('leader', soft.leader, soft.term);
+    }
+    if (before.role !== soft.role) this.emit('role', soft.role, soft.term);
+  }
+
+  /** Nothing happens after a failure, and everything that throws is one. */
+  #guard(action: () => void): void {
+    if (this.#stopped !== null) return;
+    try {
+      action();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopped !== null) return;
+    const failure = new MemberFailedError(error);
+    this.#stopped = failure;
+    this.#halt(failure.message);
+    if (error instanceof AssertionFailedError || error instanceof StateMachineFailure) {
+      this.emit('failed', error);
+    } else this.emit('storageFailed', failure);
+  }
+
+  #halt(reason: string): void {
+    this.#ticker.stop();
+    this.#requests.failAll(reason);
+  }
+}
+
+function toCoreRestored<R>(
+  options: ResolvedOptions,
+  stateMachine: StateMachine<R>,
+  restored: RestoredState,
+): CoreRestored {
+  const { appliedIndex, appliedConfig } = stateMachine;
+  const { hardState, compacted, lastIndex, tornLog } = restored;
+  if (appliedIndex > lastIndex) throw new AppliedBeyondLogError(appliedIndex, lastIndex);
+  const config = appliedConfig ?? initialConfig(options.members);
+  const isConfigApplied = appliedConfig !== null;
+  return { hardState, compacted, lastIndex, tornLog, appliedIndex, config, isConfigApplied };
+}
+
+/** Marks what the state machine throws. */
+function guarded<R>(stateMachine: StateMachine<R>): Pick<StateMachine<R>, 'apply'> {
+  return {
+    apply(entries) {
+      try {
+        return stateMachine.apply(entries);
+      } catch (cause) {
+        throw new StateMachineFailure('the state machine threw', { cause });
+      }
+    },
+  };
+}

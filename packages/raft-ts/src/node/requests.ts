@@ -1,0 +1,269 @@
+import type { ForwardedRequest, ForwardedResponse } from '../core/message.ts';
+import { membersOf } from '../core/quorum.ts';
+import type { RaftCore } from '../core/raft.ts';
+import type { ReadState } from '../core/read-index.ts';
+import type { Entry, Index, NodeId } from '../core/types.ts';
+import {
+  BusyError,
+  EntryTooLargeError,
+  NotLeaderError,
+  ProposalDroppedError,
+  ProposalUnknownError,
+  type RaftError,
+  ReadIndexFailedError,
+} from '../errors.ts';
+import type { RaftMetrics } from '../metrics.ts';
+import type { ResolvedOptions } from '../options.ts';
+import type { Clock, Transport } from '../ports.ts';
+import { ForwardInbox, Forwards } from './forwards.ts';
+import { ProposalTable, type Settler } from './proposal-table.ts';
+import { Transfers } from './transfers.ts';
+
+export interface RequestsDependencies {
+  readonly core: RaftCore;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly metrics: RaftMetrics | null;
+}
+
+interface Read {
+  readonly deadlineMs: number;
+  readonly answer: (index: Index | null) => void;
+}
+
+type Outcome = ForwardedResponse['outcome'];
+
+/** What clients want of this member: proposals, reads and transfers, its own and those that other members forward. */
+export class Requests<R> {
+  readonly #options: ResolvedOptions;
+  readonly #dependencies: RequestsDependencies;
+  readonly #proposals: ProposalTable<R>;
+  readonly #forwards: Forwards;
+  readonly #inbox = new ForwardInbox();
+  readonly #reads = new Map<number, Read>();
+  readonly #transfers = new Transfers();
+  #readId = 0;
+
+  constructor(options: ResolvedOptions, appliedIndex: Index, dependencies: RequestsDependencies) {
+    this.#options = options;
+    this.#dependencies = dependencies;
+    this.#proposals = new ProposalTable(appliedIndex);
+    this.#forwards = new Forwards(dependencies.random);
+  }
+
+  /** Proposals without an outcome yet. */
+  get waiting(): number {
+    return this.#proposals.size + this.#forwards.proposals;
+  }
+
+  propose(data: Uint8Array, settler: Settler<R>): void {
+    const { core, metrics } = this.#dependencies;
+    metrics?.proposalsTotal.inc();
+    const refusal = this.#limit(data) ?? (core.state.role === 'leader' ? null : this.#noLeader());
+    if (refusal !== null) {
+      this.#refuse(settler, refusal);
+    } else if (core.state.role === 'leader') {
+      this.#proposeHere(data, settler);
+    } else {
+      this.#forwardProposal(data, settler);
+    }
+  }
+
+  /** `answer` gets an index that a quorum confirmed after this call, or an error. */
+  readIndex(answer: (result: Index | RaftError) => void): void {
+    if (this.#reads.size + this.#forwards.size >= this.#options.limits.readsMax) {
+      answer(new BusyError('queue of reads'));
+      return;
+    }
+    if (this.#dependencies.core.state.role === 'leader') {
+      this.#readHere((index) => answer(index ?? new ReadIndexFailedError('leadership lost')));
+      return;
+    }
+    const refusal = this.#noLeader();
+    if (refusal !== null) {
+      answer(refusal);
+      return;
+    }
+    this.#forward('read-index', this.#options.readTimeoutMs, null, (response) => {
+      if (response?.outcome === 'accepted') answer(response.index);
+      else answer(new ReadIndexFailedError(response?.outcome ?? 'no answer from the leader'));
+    });
+  }
+
+  transferLeadership(target: NodeId): Promise<void> {
+    const { core, clock } = this.#dependencies;
+    const { state } = core;
+    if (state.leader === target) return Promise.resolve();
+    const timeoutMs = 2 * this.#options.timing.electionTimeoutMsMax;
+    const { done, fail } = this.#transfers.wait(target, clock.nowMs() + timeoutMs);
+    if (state.role === 'leader') {
+      const refusal = core.transferLeadership(target);
+      if (refusal !== null) fail(refusal);
+    } else if (state.leader === null) {
+      fail('no leader is known');
+    } else {
+      this.#forward('transfer', timeoutMs, target, (response) => {
+        if (response?.outcome !== 'accepted') fail(response?.outcome ?? 'no answer');
+      });
+    }
+    return done;
+  }
+
+  /** A request of another member; only a member of the present configuration is heard. */
+  onForwarded(request: ForwardedRequest): void {
+    const { core } = this.#dependencies;
+    if (!membersOf(core.state.config).includes(request.from)) return;
+    if (core.state.role !== 'leader') this.#answer(request, 'not-leader', 0);
+    else if (request.kind === 'propose') this.#onForwardedProposal(request);
+    else if (request.kind === 'read-index') {
+      this.#readHere((index) => {
+        if (index === null) this.#answer(request, 'not-leader', 0);
+        else this.#answer(request, 'accepted', index);
+      });
+    } else {
+      const refusal = core.transferLeadership(request.target);
+      this.#answer(request, refusal === null ? 'accepted' : 'failed', 0);
+    }
+  }
+
+  onForwardResponse(response: ForwardedResponse): void {
+    this.#forwards.answer(response);
+  }
+
+  onReadStates(readStates: readonly ReadState[]): void {
+    for (const { id, index } of readStates) {
+      const read = this.#reads.get(id);
+      this.#reads.delete(id);
+      read?.answer(index);
+    }
+  }
+
+  onApplied(entries: readonly Entry[], results: readonly (R | undefined)[]): void {
+    this.#proposals.settle(entries, results, this.#forwards.proposals > 0);
+  }
+
+  onLeaderChange(leader: NodeId | null): void {
+    const { clock } = this.#dependencies;
+    this.#forwards.leaderLost(clock.nowMs() + this.#options.timing.electionTimeoutMsMin);
+    this.#transfers.leaderChanged(leader);
+  }
+
+  onTick(): void {
+    const nowMs = this.#dependencies.clock.nowMs();
+    let expired = this.#proposals.expire(nowMs) + this.#forwards.expire(nowMs);
+    for (const [id, read] of this.#reads) {
+      if (read.deadlineMs > nowMs) break;
+      this.#reads.delete(id);
+      read.answer(null);
+      expired++;
+    }
+    this.#transfers.expire(nowMs);
+    if (expired > 0) this.#dependencies.metrics?.requestsExpiredTotal.inc(expired);
+  }
+
+  failAll(reason: string): void {
+    this.#proposals.failAll(reason);
+    this.#forwards.failAll();
+    for (const read of this.#reads.values()) read.answer(null);
+    this.#reads.clear();
+    this.#transfers.failAll(reason);
+  }
+
+  #limit(data: Uint8Array): RaftError | null {
+    const { proposalsMax, entryBytesMax } = this.#options.limits;
+    if (data.length > entryBytesMax) return new EntryTooLargeError(data.length, entryBytesMax);
+    return this.waiting >= proposalsMax ? new BusyError('queue of proposals') : null;
+  }
+
+  #noLeader(): RaftError | null {
+    const { leader } = this.#dependencies.core.state;
+    return leader === null ? new NotLeaderError(null) : null;
+  }
+
+  #refuse(settler: Settler<R>, error: RaftError): void {
+    this.#dependencies.metrics?.proposalsRefusedTotal.inc();
+    settler.reject(error);
+  }
+
+  #proposeHere(data: Uint8Array, settler: Settler<R>): void {
+    const entry = this.#dependencies.core.propose(data);
+    if (typeof entry === 'string') {
+      this.#refuse(settler, this.#refusalError(entry));
+      return;
+    }
+    const deadlineMs = this.#dependencies.clock.nowMs() + this.#options.proposalTimeoutMs;
+    this.#proposals.add(entry.index, entry.term, deadlineMs, settler);
+  }
+
+  #refusalError(refusal: string): RaftError {
+    if (refusal === 'busy') return new BusyError('uncommitted part of the log');
+    if (refusal === 'not-leader') return new NotLeaderError(this.#dependencies.core.state.leader);
+    return new ProposalDroppedError(refusal);
+  }
+
+  #forwardProposal(data: Uint8Array, settler: Settler<R>): void {
+    const { clock } = this.#dependencies;
+    const deadlineMs = clock.nowMs() + this.#options.proposalTimeoutMs;
+    this.#forward('propose', this.#options.proposalTimeoutMs, data, (response) => {
+      if (response === null) {
+        settler.reject(new ProposalUnknownError('no answer from the leader'));
+      } else if (response.outcome === 'accepted') {
+        this.#proposals.add(response.index, response.term, deadlineMs, settler);
+      } else {
+        this.#refuse(settler, this.#refusalError(response.outcome));
+      }
+    });
+  }
+
+  #forward(
+    kind: 'propose' | 'read-index' | 'transfer',
+    timeoutMs: number,
+    payload: Uint8Array | NodeId | null,
+    answer: (response: ForwardedResponse | null) => void,
+  ): void {
+    const { core, transport, clock, metrics } = this.#dependencies;
+    const { id: from, leader: to, term } = core.state;
+    if (to === null) {
+      answer(null);
+      return;
+    }
+    const forward = { kind, leader: to, answer };
+    const requestId = this.#forwards.add(forward, clock.nowMs() + timeoutMs);
+    metrics?.forwardedTotal.inc();
+    const envelope = { from, to, requestId };
+    if (kind === 'propose') {
+      transport.send({ kind, ...envelope, data: payload as Uint8Array, term });
+    } else if (kind === 'transfer') {
+      transport.send({ kind, ...envelope, target: payload as NodeId });
+    } else {
+      transport.send({ kind, ...envelope });
+    }
+  }
+
+  #onForwardedProposal(request: Extract<ForwardedRequest, { kind: 'propose' }>): void {
+    const { core } = this.#dependencies;
+    const isOfThisTerm = request.term === undefined || request.term === core.state.term;
+    // Late or repeated: silence, since the first copy may be in the log.
+    if (isOfThisTerm && !this.#inbox.admits(request.from, request.requestId)) return;
+    const entry = isOfThisTerm ? core.propose(request.data) : 'not-leader';
+    if (typeof entry !== 'string') this.#answer(request, 'accepted', entry.index);
+    else if (entry === 'transferring') this.#answer(request, 'dropped', 0);
+    else if (entry === 'too-large') this.#answer(request, 'failed', 0);
+    else this.#answer(request, entry, 0);
+  }
+
+  #answer(request: ForwardedRequest, outcome: Outcome, index: Index): void {
+    const { core, transport } = this.#dependencies;
+    const { id: from, term, leader } = core.state;
+    const { from: to, requestId } = request;
+    transport.send({ kind: 'forward-response', from, to, requestId, outcome, index, term, leader });
+  }
+
+  #readHere(answer: (index: Index | null) => void): void {
+    const { core, clock } = this.#dependencies;
+    const id = ++this.#readId;
+    this.#reads.set(id, { deadlineMs: clock.nowMs() + this.#options.readTimeoutMs, answer });
+    core.readIndex(id);
+  }
+}

@@ -1,0 +1,164 @@
+import type { CoreOptions } from './core/state.ts';
+import type { NodeId } from './core/types.ts';
+import { InvalidOptionError } from './errors.ts';
+
+/** Times of a cluster, equal on all members. */
+export interface TimingOptions {
+  /** Milliseconds between two heartbeats of the leader. */
+  readonly heartbeatMs: number;
+  /** The election timeout is drawn anew each time between these two; at least three heartbeats. */
+  readonly electionTimeoutMsMin: number;
+  readonly electionTimeoutMsMax: number;
+}
+
+/** Named timings. The largest election timeout plus 100 ms must be below VRRP's master-down interval where that is used. */
+export const timingProfiles = {
+  default: { heartbeatMs: 75, electionTimeoutMsMin: 300, electionTimeoutMsMax: 600 },
+  fast: { heartbeatMs: 50, electionTimeoutMsMin: 150, electionTimeoutMsMax: 300 },
+  slow: { heartbeatMs: 250, electionTimeoutMsMin: 1000, electionTimeoutMsMax: 2000 },
+} as const satisfies Record<string, TimingOptions>;
+
+/** Ticks of the core in one heartbeat: the granularity of all its times. */
+const ticksPerHeartbeat = 5;
+
+/** Limits; every queue of a member has one. */
+export interface LimitOptions {
+  /** Data of one append request, bytes; one entry is sent even if it is larger. */
+  readonly appendBytesMax: number;
+  /** Append requests on their way to one member. */
+  readonly inflightMessagesMax: number;
+  /** Their bytes. */
+  readonly inflightBytesMax: number;
+  /** Data of one entry, bytes: above it `EntryTooLargeError`. */
+  readonly entryBytesMax: number;
+  /** Data that the leader has appended and not committed, bytes: above it `BusyError`. */
+  readonly uncommittedBytesMax: number;
+  /** Data handed to the state machine in one go, bytes; it is cut into slices by time. */
+  readonly applyBytesMax: number;
+  /** Newest part of the log that is kept in memory, bytes. */
+  readonly tailBytesMax: number;
+  /** Proposals of this member that wait for their outcome: above it `BusyError`. */
+  readonly proposalsMax: number;
+  /** Read indexes that wait: above it `BusyError`. */
+  readonly readsMax: number;
+}
+
+export const defaultLimits: LimitOptions = Object.freeze({
+  appendBytesMax: 256 * 1024,
+  inflightMessagesMax: 256,
+  inflightBytesMax: 8 * 1024 * 1024,
+  entryBytesMax: 4 * 1024 * 1024,
+  uncommittedBytesMax: 64 * 1024 * 1024,
+  applyBytesMax: 1024 * 1024,
+  tailBytesMax: 16 * 1024 * 1024,
+  proposalsMax: 262_144,
+  readsMax: 65_536,
+});
+
+export interface RaftNodeOptions {
+  readonly id: NodeId;
+  /** The first voters and where they listen, equal on all members; later configurations come from the log. */
+  readonly members: Readonly<Record<NodeId, string>>;
+  /** A profile's name or own figures; `default` when absent. */
+  readonly timing?: keyof typeof timingProfiles | TimingOptions;
+  readonly limits?: Partial<LimitOptions>;
+  /** Milliseconds until a proposal without an outcome is rejected as unknown; 10,000. */
+  readonly proposalTimeoutMs?: number;
+  /** Milliseconds until a read index that nobody confirms is rejected; 5,000. */
+  readonly readTimeoutMs?: number;
+  /** Longest time that applying may hold the loop in one go, milliseconds; 2. */
+  readonly applySliceMs?: number;
+  /** Entries that `compact` always leaves, so that a member that lost its last group can be served; 4,096. */
+  readonly compactionTrailingEntries?: number;
+}
+
+export interface ResolvedOptions {
+  readonly id: NodeId;
+  readonly members: Readonly<Record<NodeId, string>>;
+  readonly timing: TimingOptions;
+  readonly tickMs: number;
+  readonly limits: LimitOptions;
+  readonly proposalTimeoutMs: number;
+  readonly readTimeoutMs: number;
+  readonly applySliceMs: number;
+  readonly compactionTrailingEntries: number;
+}
+
+function assertPositive(option: string, value: number): void {
+  if (!(Number.isFinite(value) && value > 0)) {
+    throw new InvalidOptionError(option, 'a number above 0', value);
+  }
+}
+
+function assertTiming(timing: TimingOptions): void {
+  assertPositive('timing.heartbeatMs', timing.heartbeatMs);
+  const { electionTimeoutMsMin, electionTimeoutMsMax, heartbeatMs } = timing;
+  if (!(electionTimeoutMsMin >= 3 * heartbeatMs)) {
+    const allowed = `at least three heartbeats (${3 * heartbeatMs})`;
+    throw new InvalidOptionError('timing.electionTimeoutMsMin', allowed, electionTimeoutMsMin);
+  }
+  if (!(electionTimeoutMsMax > electionTimeoutMsMin && Number.isFinite(electionTimeoutMsMax))) {
+    const allowed = `above electionTimeoutMsMin (${electionTimeoutMsMin})`;
+    throw new InvalidOptionError('timing.electionTimeoutMsMax', allowed, electionTimeoutMsMax);
+  }
+}
+
+function resolveTiming(timing: RaftNodeOptions['timing']): TimingOptions {
+  if (typeof timing === 'object') return timing;
+  const profile = timingProfiles[timing ?? 'default'];
+  if (profile === undefined) {
+    throw new InvalidOptionError('timing', Object.keys(timingProfiles).join(', '), timing);
+  }
+  return profile;
+}
+
+/** Fills in defaults and checks. @throws {InvalidOptionError} If a value cannot work. */
+export function resolveOptions(options: RaftNodeOptions): ResolvedOptions {
+  const timing = resolveTiming(options.timing);
+  assertTiming(timing);
+  const limits = { ...defaultLimits, ...options.limits };
+  for (const [name, value] of Object.entries(limits)) assertPositive(`limits.${name}`, value);
+  if (options.id.length === 0) throw new InvalidOptionError('id', 'not empty', options.id);
+  if (Object.keys(options.members).length === 0) {
+    throw new InvalidOptionError('members', 'at least one member', '{}');
+  }
+  const resolved = {
+    id: options.id,
+    members: options.members,
+    timing,
+    tickMs: timing.heartbeatMs / ticksPerHeartbeat,
+    limits,
+    proposalTimeoutMs: options.proposalTimeoutMs ?? 10_000,
+    readTimeoutMs: options.readTimeoutMs ?? 5_000,
+    applySliceMs: options.applySliceMs ?? 2,
+    compactionTrailingEntries: options.compactionTrailingEntries ?? 4096,
+  };
+  assertPositive('proposalTimeoutMs', resolved.proposalTimeoutMs);
+  assertPositive('readTimeoutMs', resolved.readTimeoutMs);
+  assertPositive('applySliceMs', resolved.applySliceMs);
+  if (!(resolved.compactionTrailingEntries >= 0)) {
+    const value = resolved.compactionTrailingEntries;
+    throw new InvalidOptionError('compactionTrailingEntries', 'at least 0', value);
+  }
+  return resolved;
+}
+
+/** The core counts in ticks. */
+export function coreOptions(options: ResolvedOptions): CoreOptions {
+  const { timing, tickMs, limits } = options;
+  return {
+    id: options.id,
+    heartbeatTicks: ticksPerHeartbeat,
+    electionTicksMin: Math.ceil(timing.electionTimeoutMsMin / tickMs),
+    electionTicksMax: Math.floor(timing.electionTimeoutMsMax / tickMs),
+    preVote: true,
+    checkQuorum: true,
+    appendBytesMax: limits.appendBytesMax,
+    inflightMessagesMax: limits.inflightMessagesMax,
+    inflightBytesMax: limits.inflightBytesMax,
+    entryBytesMax: limits.entryBytesMax,
+    uncommittedBytesMax: limits.uncommittedBytesMax,
+    applyBytesMax: limits.applyBytesMax,
+    tailBytesMax: limits.tailBytesMax,
+  };
+}

@@ -1,0 +1,168 @@
+import { encodeConfig } from '../core/config.ts';
+import {
+  type Entry,
+  EntryType,
+  type HardState,
+  type Index,
+  type LogId,
+  type Term,
+} from '../core/types.ts';
+import type { AppendBatch, LogStore, RestoredState } from '../ports.ts';
+
+/** When an append becomes durable: calls `commit` once, now or later. The store never overlaps two appends. */
+export type SyncDelay = (commit: () => void) => void;
+
+interface Image {
+  hardState: HardState;
+  tornLog: boolean;
+  compacted: LogId;
+  entries: Entry[];
+}
+
+/**
+ * `LogStore` in memory with a durable image apart from what is only written: `crash` forgets the rest, as a power cut does.
+ * One object outlives the restarts of its member.
+ */
+export class MemoryLogStore implements LogStore {
+  readonly #delay: SyncDelay;
+  readonly #incarnation: string;
+  readonly #durable: Image = {
+    hardState: { term: 0, votedFor: null },
+    tornLog: false,
+    compacted: { index: 0, term: 0 },
+    entries: [],
+  };
+  /** Entries of the newest durable group, which a torn write may take. */
+  #lastGroup = 0;
+  #life = 0;
+  #failure: Error | null = null;
+  #isAppending = false;
+
+  constructor(delay: SyncDelay = queueMicrotask, incarnation = '0'.repeat(32)) {
+    this.#delay = delay;
+    this.#incarnation = incarnation;
+  }
+
+  /** What `open` resolves to, at once. */
+  restore(): RestoredState {
+    const { hardState, tornLog, compacted } = this.#durable;
+    const { lastIndex } = this;
+    return { hardState, compacted, lastIndex, tornLog, incarnation: this.#incarnation };
+  }
+
+  open(): Promise<RestoredState> {
+    return Promise.resolve(this.restore());
+  }
+
+  get lastIndex(): Index {
+    return this.#durable.compacted.index + this.#durable.entries.length;
+  }
+
+  get hardState(): HardState {
+    return this.#durable.hardState;
+  }
+
+  append(batch: AppendBatch, done: (error: Error | null) => void): void {
+    if (this.#isAppending) throw new Error('two appends at once');
+    this.#isAppending = true;
+    const life = this.#life;
+    this.#delay(() => {
+      if (life !== this.#life) return;
+      this.#isAppending = false;
+      if (this.#failure === null) this.#persist(batch);
+      done(this.#failure);
+    });
+  }
+
+  term(index: Index): Term | undefined {
+    const { compacted, entries } = this.#durable;
+    if (index === compacted.index) return compacted.term;
+    return entries[index - compacted.index - 1]?.term;
+  }
+
+  entries(from: Index, to: Index, bytesMax: number): readonly Entry[] {
+    if (this.#failure !== null) throw this.#failure;
+    const { compacted, entries } = this.#durable;
+    const first = from - compacted.index - 1;
+    const end = to - compacted.index - 1;
+    let cut = first;
+    let bytes = 0;
+    while (cut < end && cut < entries.length) {
+      bytes += entries[cut]!.data.length;
+      if (bytes > bytesMax && cut > first) break;
+      cut++;
+    }
+    return entries.slice(first, cut);
+  }
+
+  compact(index: Index): Promise<void> {
+    const { compacted, entries } = this.#durable;
+    const term = this.term(index);
+    if (term === undefined) throw new Error(`compaction at unknown index ${index}`);
+    entries.splice(0, index - compacted.index);
+    this.#durable.compacted = { index, term };
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.#life++;
+    this.#isAppending = false;
+    return Promise.resolve();
+  }
+
+  /** Power is lost: the append in flight is gone, and nobody hears of it. */
+  crash(): void {
+    this.#life++;
+    this.#isAppending = false;
+  }
+
+  /** Number of durable entries that `tear` would take. */
+  get tearableEntries(): number {
+    return Math.min(this.#lastGroup, this.#durable.entries.length);
+  }
+
+  /** The newest group turns out torn: it is cut, and the member knows (rule L3). */
+  tear(): void {
+    const count = this.tearableEntries;
+    this.#durable.entries.length -= count;
+    this.#durable.tornLog = true;
+    this.#lastGroup = 0;
+  }
+
+  /** From now on every append and every read fails. */
+  fail(error: Error): void {
+    this.#failure = error;
+  }
+
+  /** Puts a log in place before the member starts: terms from index 1 on; a configuration where one is given. */
+  preset(
+    terms: readonly Term[],
+    hardState: HardState,
+    configs: ReadonlyMap<Index, Parameters<typeof encodeConfig>[0]> = new Map(),
+  ): this {
+    this.#durable.entries = terms.map((term, i) => {
+      const config = configs.get(i + 1);
+      const type = config === undefined ? EntryType.normal : EntryType.config;
+      const data = config === undefined ? Uint8Array.of(term, i + 1) : encodeConfig(config);
+      return { index: i + 1, term, type, data };
+    });
+    this.#durable.hardState = hardState;
+    return this;
+  }
+
+  #persist(batch: AppendBatch): void {
+    const image = this.#durable;
+    if (batch.truncateFrom !== null) {
+      const keep = batch.truncateFrom - image.compacted.index - 1;
+      if (keep < 0 || keep > image.entries.length) throw new Error('truncation outside of the log');
+      image.entries.length = keep;
+    }
+    for (const entry of batch.entries) {
+      if (entry.index !== this.lastIndex + 1) throw new Error(`gap before entry ${entry.index}`);
+      image.entries.push(entry);
+    }
+    if (batch.entries.length > 0) this.#lastGroup = batch.entries.length;
+    if (batch.hardState !== null) image.hardState = batch.hardState;
+    if (batch.clearTorn) image.tornLog = false;
+  }
+}
