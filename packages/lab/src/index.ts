@@ -1,1 +1,29 @@
-export {};
+/** The lab: firewalls, hosts and switches as network namespaces; traffic, faults and what comes of them. */
+export { firewallAddresses, plan, virtualAddresses } from './address-plan.ts';
+export { Cluster, type ClusterOptions } from './cluster.ts';
+export {
+  type ConntrackFilter,
+  conntrackView,
+  differences,
+  normalizeFlow,
+} from './conntrack-view.ts';
+export {
+  CommandFailedError,
+  LabError,
+  type LabErrorCode,
+  ProcessEndedError,
+  RootNeededError,
+  TimedOutError,
+} from './errors.ts';
+export { Firewall, type FirewallEvents, type FirewallOptions } from './firewall.ts';
+export { seedFlows } from './flow-seeder.ts';
+export { Namespace, NamespaceSet, sweepOrphans } from './namespace.ts';
+export type { StatusView } from './raftwall-daemon.ts';
+export type { InvalidCounters, RulesetOptions } from './ruleset.ts';
+export { type SshOptions, SshSession } from './ssh-session.ts';
+export { Timeline, type TimelineEvent, type TimelineOutput, type Tone } from './timeline.ts';
+export { Topology } from './topology.ts';
+export { NumberedStream, type StreamReport } from './traffic/numbered-stream.ts';
+export type { TrafficReport } from './traffic/protocol.ts';
+export { Traffic, type TrafficOptions } from './traffic/traffic.ts';
+export { type WaitOptions, waitFor } from './wait.ts';

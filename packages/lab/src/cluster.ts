@@ -1,0 +1,163 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LabError } from './errors.ts';
+import { Firewall } from './firewall.ts';
+import { NamespaceSet } from './namespace.ts';
+import type { StatusView } from './raftwall-daemon.ts';
+import type { RulesetOptions } from './ruleset.ts';
+import { Timeline } from './timeline.ts';
+import { Topology } from './topology.ts';
+import { waitFor } from './wait.ts';
+
+/** What a cluster of the lab is made of. */
+export interface ClusterOptions {
+  /** Number of firewalls. Default 3. */
+  readonly firewalls?: number;
+  /** false: firewalls with keepalived alone. Default true. */
+  readonly replication?: boolean;
+  readonly rules?: RulesetOptions;
+  /** Default: a new one, silent. */
+  readonly timeline?: Timeline;
+}
+
+const READY_SECONDS = 30;
+const TAKEOVER_MS = 15_000;
+
+/** The firewalls between A and B. */
+export class Cluster {
+  readonly topology: Topology;
+  readonly firewalls: readonly Firewall[];
+  readonly timeline: Timeline;
+  /** Configurations, logs and data of all firewalls. */
+  readonly directory: string;
+  readonly #namespaces: NamespaceSet;
+  readonly #replication: boolean;
+
+  private constructor(
+    parts: { namespaces: NamespaceSet; topology: Topology; directory: string },
+    options: ClusterOptions,
+  ) {
+    const members = options.firewalls ?? 3;
+    this.#namespaces = parts.namespaces;
+    this.topology = parts.topology;
+    this.directory = parts.directory;
+    this.timeline = options.timeline ?? new Timeline();
+    this.#replication = options.replication ?? true;
+    this.firewalls = Array.from({ length: members }, (_, i) =>
+      this.#makeFirewall(i + 1, members, options),
+    );
+  }
+
+  /** Makes the machines and wires; no daemon runs yet. */
+  static async create(options: ClusterOptions = {}): Promise<Cluster> {
+    const namespaces = new NamespaceSet();
+    const directory = mkdtempSync(join(tmpdir(), 'raftwall-lab-'));
+    try {
+      const topology = await Topology.create(namespaces);
+      const cluster = new Cluster({ namespaces, topology, directory }, options);
+      await Promise.all(cluster.firewalls.map((firewall) => firewall.boot()));
+      return cluster;
+    } catch (error) {
+      namespaces.remove();
+      rmSync(directory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** The firewall of that name. @throws {LabError} If there is none. */
+  firewall(id: string): Firewall {
+    const found = this.firewalls.find((firewall) => firewall.id === id);
+    if (found === undefined) throw new LabError('LAB_PROCESS_ENDED', `no firewall ${id}`);
+    return found;
+  }
+
+  /** Those with power. */
+  get powered(): Firewall[] {
+    return this.firewalls.filter((firewall) => firewall.powered);
+  }
+
+  /** The one with the left virtual address, or null. */
+  get holder(): Firewall | null {
+    return this.powered.find((firewall) => firewall.holdsVirtualAddress) ?? null;
+  }
+
+  /** Starts all daemons so that the first firewall holds the virtual addresses and all are ready. */
+  async start(): Promise<void> {
+    const [first, ...others] = this.firewalls;
+    for (const firewall of this.firewalls) firewall.startRaftwall();
+    first!.startKeepalived();
+    await first!.keepalived.waitForState('MASTER');
+    await this.waitReady();
+    // The others only now: the first one that is ready has the higher priority and would take over.
+    for (const firewall of others) firewall.startKeepalived();
+    await Promise.all(others.map((firewall) => firewall.keepalived.waitForState('BACKUP')));
+    const ready = this.#replication ? ', all members are ready' : '';
+    this.timeline.note(`${this.firewalls.length} firewalls run${ready}`);
+  }
+
+  /** Waits until raftwalld is ready on all firewalls that have power. */
+  async waitReady(timeoutSeconds = READY_SECONDS): Promise<void> {
+    if (!this.#replication) return;
+    await Promise.all(this.powered.map((firewall) => firewall.raftwall.waitReady(timeoutSeconds)));
+  }
+
+  /** Waits until another firewall than `loser` holds the virtual addresses. */
+  waitTakeover(loser: Firewall): Promise<Firewall> {
+    return waitFor(
+      `another firewall than ${loser.id} holds the virtual addresses`,
+      () => (this.holder !== null && this.holder !== loser ? this.holder : null),
+      { timeoutMs: TAKEOVER_MS, intervalMs: 10 },
+    );
+  }
+
+  /** The status of all members with power, by their names; those that do not answer are left out. */
+  async statuses(): Promise<Map<string, StatusView>> {
+    const answers = await Promise.allSettled(
+      this.powered.map((firewall) => firewall.raftwall.status()),
+    );
+    const found = answers.flatMap((answer) =>
+      answer.status === 'fulfilled' ? [answer.value] : [],
+    );
+    return new Map(found.map((status) => [status.node, status]));
+  }
+
+  /** Waits until `node` is the active node in the eyes of every member with power. */
+  async waitActive(node: Firewall): Promise<void> {
+    await waitFor(
+      `${node.id} is the active node`,
+      async () => {
+        const all = await this.statuses();
+        const agreed = [...all.values()].every((status) => status.active === node.id);
+        return all.size === this.powered.length && agreed ? true : null;
+      },
+      { timeoutMs: TAKEOVER_MS },
+    );
+  }
+
+  /** Packets that rule 5 has logged, over all firewalls with power. */
+  async invalidPackets(): Promise<number> {
+    const all = await Promise.all(this.powered.map((firewall) => firewall.invalidCounters()));
+    return all.reduce((sum, counters) => sum + counters.forward, 0);
+  }
+
+  /** Ends everything. `keep` leaves the directory with the logs. */
+  remove({ keep = false }: { keep?: boolean } = {}): void {
+    this.#namespaces.remove();
+    if (!keep) rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #makeFirewall(index: number, members: number, options: ClusterOptions): Firewall {
+    const firewall = new Firewall(
+      {
+        ...{ index, members },
+        directory: join(this.directory, `fw${index}`),
+        rules: options.rules ?? {},
+        replication: this.#replication,
+      },
+      this.topology,
+    );
+    firewall.on('virtualAddress', (present) => this.timeline.virtualAddress(firewall.id, present));
+    return firewall;
+  }
+}

@@ -1,0 +1,159 @@
+import { EventEmitter } from 'node:events';
+import { join } from 'node:path';
+import { plan } from './address-plan.ts';
+import { AddressWatch } from './address-watch.ts';
+import { KeepalivedDaemon } from './keepalived-daemon.ts';
+import { killNow, type Namespace } from './namespace.ts';
+import { RaftwallDaemon } from './raftwall-daemon.ts';
+import {
+  applyRuleset,
+  type InvalidCounters,
+  type RulesetOptions,
+  readInvalidCounters,
+} from './ruleset.ts';
+import type { Topology } from './topology.ts';
+
+/** How a firewall of the lab is set up. */
+export interface FirewallOptions {
+  /** From 1; its name is `fw` and this number. */
+  readonly index: number;
+  readonly members: number;
+  /** Its run, state and data directories are made below. */
+  readonly directory: string;
+  readonly rules: RulesetOptions;
+  /** Without it the firewall keeps its flows to itself. */
+  readonly replication: boolean;
+}
+
+/** Events of {@link Firewall}. */
+export interface FirewallEvents {
+  /** The left virtual address came or went. */
+  virtualAddress: [present: boolean];
+}
+
+/** One firewall: a machine with the rules of the test case, keepalived and raftwalld. */
+export class Firewall extends EventEmitter<FirewallEvents> {
+  readonly id: string;
+  readonly keepalived: KeepalivedDaemon;
+  readonly raftwall: RaftwallDaemon;
+  readonly #options: FirewallOptions;
+  readonly #topology: Topology;
+  #namespace: Namespace | null = null;
+  #watch: AddressWatch | null = null;
+  #powered = false;
+
+  constructor(options: FirewallOptions, topology: Topology) {
+    super();
+    this.id = `fw${options.index}`;
+    this.#options = options;
+    this.#topology = topology;
+    const { index, members } = options;
+    const runDirectory = join(options.directory, 'run');
+    const stateDirectory = join(options.directory, 'keepalived');
+    const dataDirectory = join(options.directory, 'data');
+    const ipv6 = options.rules.ipv6 ?? false;
+    this.keepalived = new KeepalivedDaemon({ runDirectory, stateDirectory, ipv6 });
+    this.raftwall = new RaftwallDaemon({
+      ...{ index, members, ipv6 },
+      ...{ runDirectory, dataDirectory, stateDirectory },
+    });
+  }
+
+  /** Whether it has power; one without is not to be asked for anything. */
+  get powered(): boolean {
+    return this.#powered;
+  }
+
+  get holdsVirtualAddress(): boolean {
+    return this.#watch?.present ?? false;
+  }
+
+  /** @throws {Error} If the machine was never made. */
+  get namespace(): Namespace {
+    if (this.#namespace === null) throw new Error(`${this.id} has no machine yet`);
+    return this.#namespace;
+  }
+
+  /** Makes the machine with its wires and rules; no daemon runs yet. */
+  async boot(): Promise<void> {
+    this.#namespace = await this.#topology.addFirewall(this.#options.index);
+    await applyRuleset(this.#namespace, this.#options.rules);
+    this.#powered = true;
+    this.#startWatch();
+  }
+
+  startRaftwall(): void {
+    if (this.#options.replication) this.raftwall.start(this.namespace);
+  }
+
+  startKeepalived(priority?: number): void {
+    this.keepalived.start(this.namespace, priority);
+  }
+
+  /**
+   * As when the plug is pulled: first all wires, in one go, then every process at once. Nothing says
+   * goodbye, nothing is written, the addresses are not given up.
+   */
+  async powerLoss(): Promise<void> {
+    const pids = await this.namespace.pids();
+    await this.#topology.setLinks(this.#options.index, 'down');
+    killNow(pids);
+    killNow(await this.namespace.pids());
+    this.#powered = false;
+    this.#watch?.close();
+  }
+
+  /**
+   * Brings it back. After a reboot (`emptyKernel`, the default) the machine is new and only the
+   * disk is what it was; else the kernel has kept its flows, as after a cut wire and killed daemons.
+   */
+  async powerOn({ emptyKernel = true }: { emptyKernel?: boolean } = {}): Promise<void> {
+    const { index } = this.#options;
+    if (emptyKernel) {
+      await this.#topology.removeFirewall(index, this.namespace);
+      await this.boot();
+      return;
+    }
+    await this.#dropVirtualAddresses();
+    await this.#topology.setLinks(index, 'up');
+    this.#powered = true;
+    this.#startWatch();
+  }
+
+  /** SIGKILL to raftwalld alone. */
+  killDaemon(): Promise<void> {
+    return this.raftwall.kill();
+  }
+
+  /** SIGTERM to raftwalld. @returns its exit code */
+  stopDaemon(): Promise<number | null> {
+    return this.raftwall.stop();
+  }
+
+  /** Packets that the rules which log INVALID have seen since the boot. */
+  invalidCounters(): Promise<InvalidCounters> {
+    return readInvalidCounters(this.namespace);
+  }
+
+  /** Number of flows in its kernel. */
+  async kernelFlowCount(): Promise<number> {
+    return Number((await this.namespace.exec('conntrack', ['-C'])).trim());
+  }
+
+  #startWatch(): void {
+    this.#watch = new AddressWatch(this.namespace, plan.virtualLeft, (present) =>
+      this.emit('virtualAddress', present),
+    );
+  }
+
+  /** A killed keepalived leaves them, and two nodes would answer for them. */
+  async #dropVirtualAddresses(): Promise<void> {
+    const lines = [
+      `address del ${plan.virtualLeft}/24 dev eth1`,
+      `address del ${plan.virtualRight}/24 dev eth0`,
+      `address del ${plan.virtualLeft6}/64 dev eth1`,
+      `address del ${plan.virtualRight6}/64 dev eth0`,
+    ];
+    for (const line of lines) await this.namespace.ip([line]).catch(() => undefined);
+  }
+}

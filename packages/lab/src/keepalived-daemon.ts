@@ -1,0 +1,134 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { plan } from './address-plan.ts';
+import { ManagedProcess } from './managed-process.ts';
+import type { Namespace } from './namespace.ts';
+import { waitFor } from './wait.ts';
+
+/** How one firewall's keepalived is set up. */
+export interface KeepalivedOptions {
+  readonly runDirectory: string;
+  /** Where raftwalld finds the FIFO and writes the track file. */
+  readonly stateDirectory: string;
+  readonly ipv6: boolean;
+  /** Base priority, 1 to 254. Default 100, equal on all nodes. */
+  readonly priority?: number;
+}
+
+type VrrpWord = 'MASTER' | 'BACKUP' | 'FAULT';
+
+/** The real keepalived, in the foreground inside a firewall. */
+export class KeepalivedDaemon {
+  readonly #options: KeepalivedOptions;
+  #process: ManagedProcess | null = null;
+  #states = new Map<string, VrrpWord>();
+
+  constructor(options: KeepalivedOptions) {
+    this.#options = options;
+  }
+
+  get running(): boolean {
+    return this.#process?.running ?? false;
+  }
+
+  /** Writes the configuration and starts. `priority` is for this start alone. */
+  start(namespace: Namespace, priority = this.#options.priority ?? 100): void {
+    const { runDirectory, stateDirectory } = this.#options;
+    mkdirSync(runDirectory, { recursive: true });
+    mkdirSync(stateDirectory, { recursive: true });
+    const configFile = join(runDirectory, 'keepalived.conf');
+    writeFileSync(configFile, keepalivedConfig({ ...this.#options, priority }));
+    this.#states = new Map();
+    const child = namespace.spawn(
+      'keepalived',
+      ['--dont-fork', '--vrrp', '--log-console', '--log-detail', '--use-file', configFile]
+        .concat(['--pid', join(runDirectory, 'keepalived.pid')])
+        .concat(['--vrrp_pid', join(runDirectory, 'vrrp.pid')]),
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    this.#process = new ManagedProcess(child, {
+      name: `keepalived in ${namespace.name}`,
+      logFile: join(runDirectory, 'keepalived.log'),
+      onLine: (line) => this.#takeLine(line),
+    });
+  }
+
+  /** Waits until all its instances have said that they are in `state`. */
+  async waitForState(state: VrrpWord, timeoutMs = 15_000): Promise<void> {
+    const count = this.#options.ipv6 ? 4 : 2;
+    await waitFor(
+      `keepalived in ${this.#options.runDirectory} becomes ${state}`,
+      () => {
+        this.#process?.assertRunning();
+        const states = [...this.#states.values()];
+        return states.length === count && states.every((s) => s === state) ? true : null;
+      },
+      { timeoutMs, intervalMs: 20 },
+    );
+  }
+
+  /** A clean stop: it gives the addresses up. */
+  async stop(): Promise<void> {
+    await this.#process?.end('SIGTERM');
+    this.#process = null;
+  }
+
+  #takeLine(line: string): void {
+    const match = /\((VI_\w+)\) Entering (MASTER|BACKUP|FAULT) STATE/.exec(line);
+    if (match !== null) this.#states.set(match[1]!, match[2] as VrrpWord);
+  }
+}
+
+/** keepalived's configuration for `vrrp.mode: follow`. One statement a line: it ignores what follows
+ * a brace on the same line. */
+export function keepalivedConfig(
+  options: KeepalivedOptions & { readonly priority: number },
+): string {
+  const { stateDirectory, priority } = options;
+  const instances: readonly (readonly [string, string, number, string])[] = [
+    ['VI_in', 'eth1', 51, `${plan.virtualLeft}/24`],
+    ['VI_out', 'eth0', 52, `${plan.virtualRight}/24`],
+    ...(options.ipv6
+      ? ([
+          ['VI_in6', 'eth1', 53, `${plan.virtualLeft6}/64`],
+          ['VI_out6', 'eth0', 54, `${plan.virtualRight6}/64`],
+        ] as const)
+      : []),
+  ];
+  const names = instances.map(([name]) => `    ${name}\n`).join('');
+  return `global_defs {
+  vrrp_version 3
+  vrrp_notify_fifo ${join(stateDirectory, 'fifo')}
+}
+track_file ready {
+  file "${join(stateDirectory, 'ready')}"
+  weight 20
+}
+vrrp_sync_group G1 {
+  group {
+${names}  }
+  sync_group_tracking_weight
+  track_file {
+    ready
+  }
+}
+${instances.map((instance) => instanceConfig(instance, priority)).join('')}`;
+}
+
+function instanceConfig(
+  [name, device, id, address]: readonly [string, string, number, string],
+  priority: number,
+): string {
+  const family = address.includes(':') ? '  native_ipv6\n' : '';
+  return `vrrp_instance ${name} {
+  state BACKUP
+  interface ${device}
+  virtual_router_id ${id}
+  priority ${priority}
+  advert_int 0.3
+${family}  virtual_ipaddress {
+    ${address} dev ${device}
+  }
+}
+`;
+}

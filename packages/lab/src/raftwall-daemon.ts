@@ -1,0 +1,171 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { firewallAddresses, plan, virtualAddresses } from './address-plan.ts';
+import { run } from './command.ts';
+import { LabError } from './errors.ts';
+import { ManagedProcess } from './managed-process.ts';
+import type { Namespace } from './namespace.ts';
+
+const RAFTWALLD = fileURLToPath(new URL('../../daemon/bin/raftwalld', import.meta.url));
+const RAFTWALL = fileURLToPath(new URL('../../cli/bin/raftwall', import.meta.url));
+const READ_TIMEOUT_MS = 2000;
+
+/** How one firewall's raftwalld is set up. */
+export interface RaftwallOptions {
+  readonly index: number;
+  /** Number of members. */
+  readonly members: number;
+  readonly runDirectory: string;
+  readonly dataDirectory: string;
+  readonly stateDirectory: string;
+  readonly ipv6: boolean;
+}
+
+/** What the lab reads of `status --json`; the rest is in the API's own description. */
+export interface StatusView {
+  readonly node: string;
+  readonly role: 'leader' | 'follower' | 'candidate' | 'learner';
+  readonly leader: string | null;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly kernelIndex: number;
+  readonly flows: number;
+  readonly active: string | null;
+  readonly epoch: number;
+  readonly ready: boolean;
+  readonly notReadyReason: string | null;
+  readonly quorum: boolean;
+}
+
+/** The real raftwalld, in the foreground inside a firewall. */
+export class RaftwallDaemon {
+  readonly id: string;
+  readonly #options: RaftwallOptions;
+  #process: ManagedProcess | null = null;
+
+  constructor(options: RaftwallOptions) {
+    this.id = `fw${options.index}`;
+    this.#options = options;
+  }
+
+  get running(): boolean {
+    return this.#process?.running ?? false;
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  get #socket(): string {
+    return join(this.#options.runDirectory, 'raftwall.sock');
+  }
+
+  /** Writes the configuration and starts; ready is another matter, see {@link waitReady}. */
+  start(namespace: Namespace): void {
+    const { runDirectory, dataDirectory, stateDirectory } = this.#options;
+    for (const directory of [runDirectory, dataDirectory, stateDirectory]) {
+      mkdirSync(directory, { recursive: true });
+    }
+    const configFile = join(runDirectory, 'raftwall.yaml');
+    writeFileSync(configFile, stringify(raftwallConfig(this.#options, this.#socket)));
+    const child = namespace.spawn(RAFTWALLD, ['--config', configFile], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#process = new ManagedProcess(child, {
+      name: `raftwalld of ${this.id}`,
+      logFile: join(runDirectory, 'raftwalld.log'),
+    });
+  }
+
+  /** Waits by `raftwall status --wait-ready`.
+   * @throws {ProcessEndedError} If the daemon has ended. @throws {CommandFailedError} If it is not in time. */
+  async waitReady(timeoutSeconds: number): Promise<StatusView> {
+    const deadline = performance.now() + timeoutSeconds * 1000;
+    for (;;) {
+      this.#running();
+      const left = Math.max(1, Math.ceil((deadline - performance.now()) / 1000));
+      try {
+        const text = await this.command(['status', '--json', '--wait-ready', String(left)]);
+        return JSON.parse(text) as StatusView;
+      } catch (error) {
+        this.#running();
+        if (performance.now() >= deadline) throw error;
+        // A daemon that has not opened its socket yet is waited for as well.
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  }
+
+  /** Reads the status straight from the socket. @throws {Error} If there is no answer. */
+  async status(): Promise<StatusView> {
+    return JSON.parse(await readUnixHttp(this.#socket, '/v1/status')) as StatusView;
+  }
+
+  /** Runs `raftwall` on this node. @returns its standard output */
+  command(args: readonly string[], timeoutMs = 120_000): Promise<string> {
+    return run(RAFTWALL, ['--socket', this.#socket, ...args], { timeoutMs });
+  }
+
+  /** SIGTERM. @returns the exit code */
+  stop(): Promise<number | null> {
+    return this.#running().end('SIGTERM');
+  }
+
+  /** SIGKILL, as a crash. */
+  async kill(): Promise<void> {
+    await this.#process?.end('SIGKILL');
+  }
+
+  /** @throws {ProcessEndedError} If it has ended. */
+  assertRunning(): void {
+    this.#running();
+  }
+
+  #running(): ManagedProcess {
+    if (this.#process === null) {
+      throw new LabError('LAB_PROCESS_ENDED', `raftwalld of ${this.id} was not started`);
+    }
+    this.#process.assertRunning();
+    return this.#process;
+  }
+}
+
+/** raftwalld's configuration, as a plain object. */
+export function raftwallConfig(options: RaftwallOptions, socket: string): object {
+  const members = Array.from({ length: options.members }, (_, i) => ({
+    id: `fw${i + 1}`,
+    address: `${firewallAddresses(i + 1).members}:${plan.peerPort}`,
+  }));
+  return {
+    cluster: { name: 'lab', members, virtualAddresses: virtualAddresses(options.ipv6) },
+    node: { id: `fw${options.index}`, dataDir: options.dataDirectory },
+    peers: { insecure: true },
+    api: { socket },
+    vrrp: {
+      mode: 'follow',
+      instance: { group: 'G1' },
+      fifo: join(options.stateDirectory, 'fifo'),
+      trackFile: join(options.stateDirectory, 'ready'),
+    },
+  };
+}
+
+function readUnixHttp(socketPath: string, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = get({ socketPath, path, timeout: READ_TIMEOUT_MS }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const body = Buffer.concat(chunks).toString('utf8');
+        if (response.statusCode === 200) resolve(body);
+        else reject(new Error(`${path} answered ${response.statusCode}: ${body}`));
+      });
+    });
+    request.on('timeout', () => request.destroy(new Error(`${path} did not answer`)));
+    request.on('error', reject);
+  });
+}
