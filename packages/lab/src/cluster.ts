@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LabError } from './errors.ts';
 import { Firewall } from './firewall.ts';
@@ -21,6 +20,8 @@ export interface ClusterOptions {
   readonly timeline?: Timeline;
 }
 
+/** On a disk, where /tmp often is not: what a member writes there, it waits for. */
+const DIRECTORY = '/var/tmp';
 const READY_SECONDS = 30;
 const TAKEOVER_MS = 15_000;
 
@@ -52,7 +53,7 @@ export class Cluster {
   /** Makes the machines and wires; no daemon runs yet. */
   static async create(options: ClusterOptions = {}): Promise<Cluster> {
     const namespaces = new NamespaceSet();
-    const directory = mkdtempSync(join(tmpdir(), 'raftwall-lab-'));
+    const directory = mkdtempSync(join(DIRECTORY, 'raftwall-lab-'));
     try {
       const topology = await Topology.create(namespaces);
       const cluster = new Cluster({ namespaces, topology, directory }, options);
@@ -102,11 +103,12 @@ export class Cluster {
     await Promise.all(this.powered.map((firewall) => firewall.raftwall.waitReady(timeoutSeconds)));
   }
 
-  /** Waits until another firewall than `loser` holds the virtual addresses. */
-  waitTakeover(loser: Firewall): Promise<Firewall> {
-    return waitFor(
+  /** Waits until another firewall than `loser` holds the virtual addresses. With equal priorities
+   * two may for a moment, so who it is in the end, {@link holder} says later. */
+  async waitTakeover(loser: Firewall): Promise<void> {
+    await waitFor(
       `another firewall than ${loser.id} holds the virtual addresses`,
-      () => (this.holder !== null && this.holder !== loser ? this.holder : null),
+      () => (this.powered.some((one) => one !== loser && one.holdsVirtualAddress) ? true : null),
       { timeoutMs: TAKEOVER_MS, intervalMs: 10 },
     );
   }
@@ -122,16 +124,20 @@ export class Cluster {
     return new Map(found.map((status) => [status.node, status]));
   }
 
-  /** Waits until `node` is the active node in the eyes of every member with power. */
-  async waitActive(node: Firewall): Promise<void> {
-    await waitFor(
-      `${node.id} is the active node`,
+  /** Waits until one firewall alone holds the virtual addresses and is the active node in the eyes
+   * of every member with power. @returns it */
+  waitActive(timeoutMs = TAKEOVER_MS): Promise<Firewall> {
+    return waitFor(
+      'the holder of the virtual addresses is the active node',
       async () => {
         const all = await this.statuses();
-        const agreed = [...all.values()].every((status) => status.active === node.id);
-        return all.size === this.powered.length && agreed ? true : null;
+        const holders = this.powered.filter((firewall) => firewall.holdsVirtualAddress);
+        const [holder] = holders;
+        if (holder === undefined || holders.length > 1 || all.size !== this.powered.length)
+          return null;
+        return [...all.values()].every((status) => status.active === holder.id) ? holder : null;
       },
-      { timeoutMs: TAKEOVER_MS },
+      { timeoutMs },
     );
   }
 

@@ -12,7 +12,7 @@ async function obey(command: TrafficCommand): Promise<TrafficAnswer> {
   }
   if (sessions === null) throw new Error(`"${command.verb}" before "open"`);
   if (command.verb === 'mark') sessions.mark();
-  if (command.verb === 'close') sessions.close();
+  if (command.verb === 'close') await sessions.close();
   if (command.verb === 'settle') await sessions.settle(command.timeoutMs);
   if (command.verb === 'settle' || command.verb === 'report') {
     return { verb: command.verb, report: sessions.report() };

@@ -6,6 +6,7 @@ import type { TrafficReport } from './protocol.ts';
 /** Sessions are served in so many turns per interval, so that they do not all send at once. */
 const TURNS = 10;
 const CONNECT_TIMEOUT_MS = 10_000;
+const CLOSE_TIMEOUT_MS = 1000;
 
 interface EchoSession {
   readonly socket: Socket;
@@ -66,9 +67,10 @@ export class EchoSessions {
     };
   }
 
-  close(): void {
+  /** Ends the sessions in order, both directions; those that are dead are dropped. */
+  async close(): Promise<void> {
     clearInterval(this.#timer);
-    for (const { socket } of this.#sessions) socket.destroy();
+    await Promise.all(this.#sessions.map(({ socket }) => endSocket(socket)));
   }
 
   #sendTurn(): void {
@@ -90,4 +92,11 @@ async function openSession(options: EchoSessionsOptions): Promise<EchoSession> {
   socket.on('end', () => stream.fail('ended by the other side'));
   socket.on('close', () => stream.fail('closed'));
   return { socket, stream };
+}
+
+async function endSocket(socket: Socket): Promise<void> {
+  if (socket.destroyed) return;
+  const closed = once(socket, 'close', { signal: AbortSignal.timeout(CLOSE_TIMEOUT_MS) });
+  socket.end();
+  await closed.catch(() => socket.destroy());
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { plan } from '../address-plan.ts';
@@ -21,13 +22,13 @@ export interface TrafficOptions {
 /** TCP sessions from host A through the firewalls to an echo server on host B. */
 export class Traffic {
   readonly sessions: number;
-  readonly #server: ChildProcess | null;
+  readonly #server: ChildProcess;
   readonly #client: ChildProcess;
   readonly #answers: AsyncIterator<string>;
 
   private constructor(parts: {
     sessions: number;
-    server: ChildProcess | null;
+    server: ChildProcess;
     client: ChildProcess;
     lines: Interface;
   }) {
@@ -70,8 +71,7 @@ export class Traffic {
   /** Closes the sessions in order and ends both sides. */
   async close(): Promise<void> {
     await this.#command({ verb: 'close' });
-    this.#client.kill('SIGKILL');
-    this.#server?.kill('SIGKILL');
+    await Promise.all([endProcess(this.#client), endProcess(this.#server)]);
   }
 
   async #report(command: TrafficCommand): Promise<TrafficReport> {
@@ -90,6 +90,13 @@ export class Traffic {
     }
     return answer;
   }
+}
+
+async function endProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
 }
 
 async function startEchoServer(host: Namespace): Promise<ChildProcess> {

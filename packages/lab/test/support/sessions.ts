@@ -58,15 +58,10 @@ export class Sessions {
   }
 }
 
-/** The holder loses power; what follows is what all who rely on it see.
- * @returns the firewall that took over */
-export async function crash(
-  cluster: Cluster,
-  holder: Firewall,
-  sessions: Sessions,
-): Promise<Firewall> {
-  cluster.timeline.note(`${holder.id} loses power`, 'fault');
-  await holder.powerLoss();
+/** The firewall loses power, and another one takes over; survival counts from here. */
+export async function crash(cluster: Cluster, loser: Firewall, sessions: Sessions): Promise<void> {
+  cluster.timeline.note(`${loser.id} loses power`, 'fault');
+  await loser.powerLoss();
   await sessions.mark();
-  return cluster.waitTakeover(holder);
+  await cluster.waitTakeover(loser);
 }
