@@ -1,2 +1,12 @@
+export { Admin, type AdminOptions } from './admin.ts';
 export type * from './admin-port.ts';
+export { Checkpointer, type CheckpointStore } from './checkpointer.ts';
+export { ClusterState, type Outcome } from './cluster-state.ts';
+export * from './errors.ts';
+export { compileQuery, protocolNames, viewFlow } from './flow-view.ts';
+export { ReplicatorCounters } from './metrics.ts';
+export * from './options.ts';
+export * from './ports.ts';
+export { Replicator, type ReplicatorDependencies } from './replicator.ts';
+export { ReplicatedStateMachine } from './state-machine.ts';
 export type * from './status.ts';

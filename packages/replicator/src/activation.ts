@@ -1,0 +1,259 @@
+import { randomBytes } from 'node:crypto';
+import type { ClusterState, Outcome } from './cluster-state.ts';
+import {
+  type ActivateCommand,
+  CommandKind,
+  encodeCommand,
+  type ReleaseCommand,
+} from './command.ts';
+import type { ActivityOptions } from './options.ts';
+import type { Activity, Clock, Consensus, Logger } from './ports.ts';
+
+/**
+ * Where this node stands with the group's epoch.
+ * - `standby`: VRRP does not say MASTER, or this node has not asked yet.
+ * - `activating`: MASTER; an activation is proposed and not decided.
+ * - `promoting`: own activation applied; the kernel is being brought up to it (rule K8).
+ * - `active`: the kernel is the truth, capture proposes.
+ * - `refused`: MASTER, but another node holds the epoch (rule A3).
+ */
+export type ActivationState = 'standby' | 'activating' | 'promoting' | 'active' | 'refused';
+
+export interface ActivationDependencies {
+  readonly state: () => ClusterState;
+  readonly consensus: Consensus;
+  readonly activity: Activity;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** First sign of MASTER: from now on the applier only adds (rule K8). */
+  readonly onMastering: () => void;
+  /** Own activation is applied: bring the kernel up to `index`, then call back. */
+  readonly promote: (epoch: number, index: number) => Promise<void>;
+  /** The kernel is the truth from now on. */
+  readonly onActive: (epoch: number) => void;
+  /** No writer any more; `yielded` when VRRP still says MASTER here. */
+  readonly onInactive: (yielded: boolean) => void;
+}
+
+/**
+ * Decides when this node asks for the group's epoch, gives it up, and asks for leadership: rules A2 to A5. Everything
+ * is decided from levels (VRRP's word, the committed state), so that a lost edge costs nothing.
+ */
+export class Activation {
+  readonly #options: ActivityOptions & {
+    readonly group: string;
+    readonly node: string;
+    readonly kernelIncarnation: string;
+  };
+  readonly #dependencies: ActivationDependencies;
+  #state: ActivationState = 'standby';
+  #epoch = 0;
+  #wasMaster = false;
+  #masteringTold = false;
+  #activeSinceMs = 0;
+  #timers = new Set<() => void>();
+  #stopped = false;
+
+  constructor(
+    options: ActivityOptions & {
+      readonly group: string;
+      readonly node: string;
+      readonly kernelIncarnation: string;
+    },
+    dependencies: ActivationDependencies,
+  ) {
+    this.#options = options;
+    this.#dependencies = dependencies;
+  }
+
+  get state(): ActivationState {
+    return this.#state;
+  }
+
+  /** The epoch that this node holds, 0 when it holds none. */
+  get epoch(): number {
+    return this.#state === 'active' || this.#state === 'promoting' ? this.#epoch : 0;
+  }
+
+  get isMaster(): boolean {
+    return this.#dependencies.activity.state === 'MASTER';
+  }
+
+  /** MASTER here, and the epoch is another living node's (rule A3). */
+  get splitVip(): boolean {
+    return this.#state === 'refused' && this.isMaster;
+  }
+
+  start(): void {
+    this.#dependencies.activity.onChange(() => this.#followVrrp());
+    this.#followVrrp();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+  }
+
+  /** Gives the epoch up before the daemon ends. */
+  async leave(): Promise<void> {
+    if (this.#state === 'active' || this.#state === 'promoting') await this.#release();
+  }
+
+  /** This node lost its place in the sequence (rule A2): it starts capture anew under a new epoch. */
+  restart(): void {
+    if (this.#state !== 'active') return;
+    this.#becomeInactive('refused');
+    this.#attempt();
+  }
+
+  /** An activation was decided; called on every member in log order. */
+  onActivationApplied(command: ActivateCommand, outcome: Outcome, index: number): void {
+    if (command.group !== this.#options.group || outcome.kind !== 'accepted') return;
+    if (command.node === this.#options.node) this.#onOwnActivation(index);
+    else this.#onOtherActivation(command.node);
+  }
+
+  /** An epoch ended; called on every member in log order. */
+  onReleaseApplied(command: ReleaseCommand, outcome: Outcome): void {
+    if (command.group !== this.#options.group || outcome.kind !== 'accepted') return;
+    if (command.node === this.#options.node && this.epoch === command.epoch) {
+      this.#becomeInactive(this.isMaster ? 'refused' : 'standby');
+    }
+    if (this.#state === 'refused' && this.isMaster) this.#attempt();
+  }
+
+  #followVrrp(): void {
+    if (this.#stopped) return;
+    const { activity } = this.#dependencies;
+    if (activity.mastering && !this.#masteringTold) this.#dependencies.onMastering();
+    this.#masteringTold = activity.mastering;
+    if (this.isMaster === this.#wasMaster) return;
+    this.#wasMaster = this.isMaster;
+    if (this.isMaster) this.#attempt();
+    else this.#onMasterLost();
+  }
+
+  #onMasterLost(): void {
+    const held = this.#state === 'active' || this.#state === 'promoting';
+    if (held) void this.#release();
+    this.#becomeInactive('standby');
+  }
+
+  /** One attempt for this transition: retried under the same id until the log has decided (rule A4). */
+  #attempt(): void {
+    this.#state = 'activating';
+    const { epoch } = this.#dependencies.state().group(this.#options.group);
+    void this.#propose(randomBytes(8).toString('hex'), epoch);
+  }
+
+  async #propose(attempt: string, expectedEpoch: number): Promise<void> {
+    const command = encodeCommand({
+      kind: CommandKind.activate,
+      group: this.#options.group,
+      node: this.#options.node,
+      attempt,
+      expectedEpoch,
+      kernelIncarnation: this.#options.kernelIncarnation,
+    });
+    while (!this.#stopped && this.#state === 'activating') {
+      const outcome = await this.#dependencies.consensus.propose(command).catch(() => null);
+      if (outcome === null) await this.#pause(this.#options.retryMs);
+      else return this.#onDecided(outcome);
+    }
+  }
+
+  #onDecided(outcome: Outcome): void {
+    if (this.#state !== 'activating' || outcome.kind !== 'refused') return;
+    this.#state = 'refused';
+    const group = this.#dependencies.state().group(this.#options.group);
+    if (group.released || group.node === this.#options.node) this.#attempt();
+    else
+      this.#dependencies.logger.warn(
+        { holder: group.node, epoch: group.epoch },
+        'activation refused',
+      );
+  }
+
+  #onOwnActivation(index: number): void {
+    const { epoch } = this.#dependencies.state().group(this.#options.group);
+    this.#epoch = epoch;
+    if (this.#state !== 'activating') {
+      // VRRP changed its mind while the activation was under way: the epoch has no writer.
+      void this.#release();
+      return;
+    }
+    this.#state = 'promoting';
+    this.#dependencies
+      .promote(epoch, index)
+      .then(() => this.#onPromoted(epoch))
+      .catch((error) => this.#dependencies.logger.error({ error }, 'promotion failed'));
+  }
+
+  #onPromoted(epoch: number): void {
+    if (this.#state !== 'promoting' || this.#epoch !== epoch) return;
+    this.#state = 'active';
+    this.#activeSinceMs = this.#dependencies.clock.nowMs();
+    this.#dependencies.logger.info({ epoch }, 'this node is the active node');
+    this.#dependencies.onActive(epoch);
+    this.#askForLeadershipLater(epoch);
+  }
+
+  #onOtherActivation(node: string): void {
+    const held = this.#state === 'active' || this.#state === 'promoting';
+    if (held) this.#dependencies.logger.warn({ by: node }, 'deposed by a newer activation');
+    if (held) this.#becomeInactive(this.isMaster ? 'refused' : 'standby');
+  }
+
+  #becomeInactive(state: 'standby' | 'refused'): void {
+    const wasStandby = this.#state === 'standby';
+    this.#state = state;
+    if (!wasStandby) this.#dependencies.onInactive(state === 'refused');
+  }
+
+  async #release(): Promise<void> {
+    const command = encodeCommand({
+      kind: CommandKind.release,
+      group: this.#options.group,
+      node: this.#options.node,
+      epoch: this.#epoch,
+      reason: 'left',
+    });
+    for (let tries = 0; tries < 20 && !this.#stopped; tries += 1) {
+      const outcome = await this.#dependencies.consensus.propose(command).catch(() => null);
+      if (outcome !== null) return;
+      await this.#pause(this.#options.retryMs);
+    }
+  }
+
+  /** Rule A5: forwarding works until then; leadership follows only an activity that lasts. */
+  #askForLeadershipLater(epoch: number): void {
+    this.#later(this.#options.leadershipAfterMs, () => {
+      if (this.#state !== 'active' || this.#epoch !== epoch) return;
+      const { consensus, logger } = this.#dependencies;
+      if (consensus.status().role !== 'leader') {
+        consensus
+          .transferLeadership(this.#options.node)
+          .catch((error) => logger.info({ error: String(error) }, 'leadership stays where it is'));
+      }
+      this.#askForLeadershipLater(epoch);
+    });
+  }
+
+  /** Milliseconds since this node became active, 0 when it is not. */
+  get activeForMs(): number {
+    return this.#state === 'active' ? this.#dependencies.clock.nowMs() - this.#activeSinceMs : 0;
+  }
+
+  #later(delayMs: number, callback: () => void): void {
+    const cancel = this.#dependencies.clock.setTimer(delayMs, () => {
+      this.#timers.delete(cancel);
+      callback();
+    });
+    this.#timers.add(cancel);
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.#later(delayMs, resolve));
+  }
+}

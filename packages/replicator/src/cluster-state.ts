@@ -1,0 +1,235 @@
+import { Packr, Unpackr } from 'msgpackr';
+import type {
+  ActivateCommand,
+  AliveCommand,
+  BatchCommand,
+  LevelCommand,
+  LimitCommand,
+  MemberCommand,
+  ReleaseCommand,
+} from './command.ts';
+import { ClusterStateFormatError } from './errors.ts';
+
+const stateVersion = 1;
+
+/** Who may write the flows of a traffic group, as committed (rules A1 to A4). */
+export interface GroupState {
+  readonly name: string;
+  /** Number of the newest accepted activation, 0 before any. */
+  readonly epoch: number;
+  readonly node: string | null;
+  readonly attempt: string;
+  /** The kernel that became the truth with this epoch. */
+  readonly kernelIncarnation: string;
+  /** The epoch has ended without a successor: its batches are refused, and anybody may activate. */
+  readonly released: boolean;
+  /** The only batch sequence that apply takes next. */
+  readonly nextSequence: number;
+}
+
+/** What a member has committed about itself. */
+export interface MemberState {
+  readonly id: string;
+  readonly addresses: readonly string[];
+  readonly kernelIncarnation: string;
+  /** That kernel was level with the table at least once. */
+  readonly level: boolean;
+}
+
+/** How apply decided about a command; equal on all members. */
+export type Outcome =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'duplicate' }
+  | { readonly kind: 'refused'; readonly reason: RefusedReason };
+
+export type RefusedReason = 'stale-epoch' | 'gap' | 'epoch-moved' | 'malformed';
+
+export const accepted: Outcome = { kind: 'accepted' };
+export const duplicate: Outcome = { kind: 'duplicate' };
+const refusals: Readonly<Record<RefusedReason, Outcome>> = {
+  'stale-epoch': { kind: 'refused', reason: 'stale-epoch' },
+  gap: { kind: 'refused', reason: 'gap' },
+  'epoch-moved': { kind: 'refused', reason: 'epoch-moved' },
+  malformed: { kind: 'refused', reason: 'malformed' },
+};
+
+export function refused(reason: RefusedReason): Outcome {
+  return refusals[reason];
+}
+
+/** Flows that a cluster carries until its limit is set otherwise. */
+export const flowsMaxDefault = 1_048_576;
+
+const noGroup = {
+  epoch: 0,
+  node: null,
+  attempt: '',
+  kernelIncarnation: '',
+  released: true,
+  nextSequence: 1,
+} as const;
+
+/**
+ * The replicated state beside the flows: epochs, sequences and members. A pure function of the log: no clock, no local
+ * knowledge, so that every member decides alike.
+ */
+export class ClusterState {
+  readonly #groups = new Map<string, GroupState>();
+  readonly #members = new Map<string, MemberState>();
+  #flowsMax = flowsMaxDefault;
+
+  /** How many flows capture may let into the table (rule T3). */
+  get flowsMax(): number {
+    return this.#flowsMax;
+  }
+
+  group(name: string): GroupState {
+    return this.#groups.get(name) ?? { name, ...noGroup };
+  }
+
+  groups(): readonly GroupState[] {
+    return [...this.#groups.values()];
+  }
+
+  member(id: string): MemberState | undefined {
+    return this.#members.get(id);
+  }
+
+  members(): readonly MemberState[] {
+    return [...this.#members.values()];
+  }
+
+  /** Rule A3: the first activation that names the current epoch wins. Rule A4: the same attempt again is a success. */
+  activate(command: ActivateCommand): Outcome {
+    const group = this.group(command.group);
+    if (group.attempt === command.attempt) return duplicate;
+    if (group.epoch !== command.expectedEpoch) return refused('epoch-moved');
+    this.#groups.set(command.group, {
+      name: command.group,
+      epoch: group.epoch + 1,
+      node: command.node,
+      attempt: command.attempt,
+      kernelIncarnation: command.kernelIncarnation,
+      released: false,
+      nextSequence: 1,
+    });
+    this.#markLevel(command.node, command.kernelIncarnation);
+    return accepted;
+  }
+
+  /** Whether any kernel that was ever level is known to live: without one, nobody vouches for the table (rule K9). */
+  hasLevelKernel(): boolean {
+    return this.members().some((member) => member.level);
+  }
+
+  release(command: ReleaseCommand): Outcome {
+    const group = this.group(command.group);
+    if (group.epoch !== command.epoch || group.node !== command.node) return refused('stale-epoch');
+    if (group.released) return duplicate;
+    this.#groups.set(command.group, { ...group, released: true });
+    return accepted;
+  }
+
+  /** Rule A1: only the next sequence of the current epoch and node. Moves the sequence when it accepts. */
+  admitBatch(command: BatchCommand): Outcome {
+    const group = this.group(command.group);
+    if (!this.#isWriter(group, command)) return refused('stale-epoch');
+    if (command.sequence < group.nextSequence) return duplicate;
+    if (command.sequence > group.nextSequence) return refused('gap');
+    this.#groups.set(command.group, { ...group, nextSequence: group.nextSequence + 1 });
+    return accepted;
+  }
+
+  alive(command: AliveCommand): Outcome {
+    return this.#isWriter(this.group(command.group), command) ? accepted : refused('stale-epoch');
+  }
+
+  announce(command: MemberCommand): Outcome {
+    const known = this.#members.get(command.node);
+    const sameKernel = known?.kernelIncarnation === command.kernelIncarnation;
+    this.#members.set(command.node, {
+      id: command.node,
+      addresses: command.addresses,
+      kernelIncarnation: command.kernelIncarnation,
+      level: sameKernel && known.level,
+    });
+    return accepted;
+  }
+
+  level(command: LevelCommand): Outcome {
+    const known = this.#members.get(command.node);
+    if (known?.kernelIncarnation !== command.kernelIncarnation) return refused('stale-epoch');
+    if (known.level) return duplicate;
+    this.#markLevel(command.node, command.kernelIncarnation);
+    return accepted;
+  }
+
+  limit(command: LimitCommand): Outcome {
+    this.#flowsMax = command.flowsMax;
+    return accepted;
+  }
+
+  #isWriter(group: GroupState, command: { epoch: number; node: string }): boolean {
+    return group.epoch === command.epoch && group.node === command.node && !group.released;
+  }
+
+  #markLevel(node: string, kernelIncarnation: string): void {
+    const addresses = this.#members.get(node)?.addresses ?? [];
+    this.#members.set(node, { id: node, addresses, kernelIncarnation, level: true });
+  }
+
+  /** Bytes for the checkpoint's `meta` (rule T1). */
+  encode(): Uint8Array {
+    const groups = this.groups().map((g) => [
+      g.name,
+      g.epoch,
+      g.node,
+      g.attempt,
+      g.kernelIncarnation,
+      g.released,
+      g.nextSequence,
+    ]);
+    const members = this.members().map((m) => [m.id, m.addresses, m.kernelIncarnation, m.level]);
+    return new Packr({ useRecords: false }).pack([stateVersion, groups, members, this.#flowsMax]);
+  }
+
+  /** @throws {ClusterStateFormatError} If the bytes are damaged or of a newer format version. */
+  static decode(bytes: Uint8Array): ClusterState {
+    const state = new ClusterState();
+    try {
+      const [version, groups, members, flowsMax] = new Unpackr({ useRecords: false }).unpack(bytes);
+      if (version !== stateVersion) {
+        throw new ClusterStateFormatError(
+          `format version ${version}, this program reads ${stateVersion}`,
+        );
+      }
+      state.#flowsMax = flowsMax;
+      for (const [
+        name,
+        epoch,
+        node,
+        attempt,
+        kernelIncarnation,
+        released,
+        nextSequence,
+      ] of groups) {
+        state.#groups.set(name, {
+          name,
+          epoch,
+          node,
+          attempt,
+          kernelIncarnation,
+          released,
+          nextSequence,
+        });
+      }
+      for (const [id, addresses, kernelIncarnation, level] of members) {
+        state.#members.set(id, { id, addresses, kernelIncarnation, level });
+      }
+    } catch (cause) {
+      if (cause instanceof ClusterStateFormatError) throw cause;
+      throw new ClusterStateFormatError(String(cause));
+    }
+    return state;
+  }
+}

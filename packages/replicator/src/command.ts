@@ -1,0 +1,246 @@
+import { Packr, Unpackr } from 'msgpackr';
+import { CommandFormatError } from './errors.ts';
+
+/** Format version of every command in the log; a member refuses newer ones with a clear error. */
+const commandVersion = 1;
+
+/** What a log entry of type `normal` can say. The numbers are durable and never reused. */
+export const CommandKind = {
+  batch: 1,
+  activate: 2,
+  release: 3,
+  member: 4,
+  level: 5,
+  alive: 6,
+  handover: 7,
+  limit: 8,
+} as const;
+
+/** Flow operations of the active node, in order (rule A1). `operations` is a packed blob of `@raftwall/flow-table`. */
+export interface BatchCommand {
+  readonly kind: typeof CommandKind.batch;
+  readonly group: string;
+  readonly epoch: number;
+  readonly node: string;
+  /** Counts from 1 in each epoch. */
+  readonly sequence: number;
+  readonly operations: Uint8Array;
+}
+
+/** A node that VRRP made MASTER asks to become the active node: compare-and-set on the epoch (rules A3, A4). */
+export interface ActivateCommand {
+  readonly kind: typeof CommandKind.activate;
+  readonly group: string;
+  readonly node: string;
+  /** Random, the same in every retry of one attempt. */
+  readonly attempt: string;
+  readonly expectedEpoch: number;
+  /** Boot id and namespace cookie of the kernel that becomes the truth. */
+  readonly kernelIncarnation: string;
+}
+
+/** The epoch has no writer any more: its node left MASTER, or the leader lost contact with it (rule A3). */
+export interface ReleaseCommand {
+  readonly kind: typeof CommandKind.release;
+  readonly group: string;
+  readonly node: string;
+  readonly epoch: number;
+  readonly reason: 'left' | 'lost';
+}
+
+/** A member's own addresses (rule K1) and its kernel's incarnation (rule K9). */
+export interface MemberCommand {
+  readonly kind: typeof CommandKind.member;
+  readonly node: string;
+  readonly addresses: readonly string[];
+  readonly kernelIncarnation: string;
+}
+
+/** The kernel of that incarnation is level with the table (rule K9). */
+export interface LevelCommand {
+  readonly kind: typeof CommandKind.level;
+  readonly node: string;
+  readonly kernelIncarnation: string;
+}
+
+/** Sign of life of an active node without flow operations to commit (rule K9). */
+export interface AliveCommand {
+  readonly kind: typeof CommandKind.alive;
+  readonly group: string;
+  readonly epoch: number;
+  readonly node: string;
+}
+
+/** Every member but the target steps back so that the virtual address moves to the target (design, section 7). */
+export interface HandoverCommand {
+  readonly kind: typeof CommandKind.handover;
+  readonly group: string;
+  readonly target: string;
+}
+
+/** The number of flows that capture may let into the table; agreed on in the log so that apply need not refuse (rule T3). */
+export interface LimitCommand {
+  readonly kind: typeof CommandKind.limit;
+  readonly flowsMax: number;
+}
+
+export type Command =
+  | BatchCommand
+  | ActivateCommand
+  | ReleaseCommand
+  | MemberCommand
+  | LevelCommand
+  | AliveCommand
+  | HandoverCommand
+  | LimitCommand;
+
+// Arrays in a fixed order, no record structures: bytes must be readable by every process and after every restart.
+const packr = new Packr({ useRecords: false });
+const unpackr = new Unpackr({ useRecords: false, copyBuffers: false });
+
+/** Bytes of a command: a msgpack array `[version, kind, ...fields]`. */
+export function encodeCommand(command: Command): Uint8Array {
+  return packr.pack([commandVersion, command.kind, ...fieldsOf(command)]);
+}
+
+function fieldsOf(command: Command): readonly unknown[] {
+  switch (command.kind) {
+    case CommandKind.batch:
+      return [command.group, command.epoch, command.node, command.sequence, command.operations];
+    case CommandKind.activate:
+      return [
+        command.group,
+        command.node,
+        command.attempt,
+        command.expectedEpoch,
+        command.kernelIncarnation,
+      ];
+    case CommandKind.release:
+      return [command.group, command.node, command.epoch, command.reason];
+    case CommandKind.member:
+      return [command.node, command.addresses, command.kernelIncarnation];
+    case CommandKind.level:
+      return [command.node, command.kernelIncarnation];
+    case CommandKind.alive:
+      return [command.group, command.epoch, command.node];
+    case CommandKind.handover:
+      return [command.group, command.target];
+    case CommandKind.limit:
+      return [command.flowsMax];
+  }
+}
+
+/**
+ * The command in `data`; its `operations` are a view on `data`.
+ *
+ * @throws {CommandFormatError} If `data` is no command, or one of a newer format version.
+ */
+export function decodeCommand(data: Uint8Array): Command {
+  const fields = unpackArray(data);
+  const version = fields[0];
+  if (version !== commandVersion) {
+    throw new CommandFormatError(
+      `format version ${String(version)}, this program reads ${commandVersion}`,
+    );
+  }
+  return commandOf(new FieldReader(fields));
+}
+
+function unpackArray(data: Uint8Array): readonly unknown[] {
+  let value: unknown;
+  try {
+    value = unpackr.unpack(data);
+  } catch (cause) {
+    throw new CommandFormatError(cause instanceof Error ? cause.message : String(cause));
+  }
+  if (!Array.isArray(value)) throw new CommandFormatError('not an array');
+  return value;
+}
+
+function commandOf(read: FieldReader): Command {
+  const kind = read.integer('kind');
+  switch (kind) {
+    case CommandKind.batch:
+      return {
+        kind,
+        group: read.text('group'),
+        epoch: read.integer('epoch'),
+        node: read.text('node'),
+        sequence: read.integer('sequence'),
+        operations: read.bytes('operations'),
+      };
+    case CommandKind.activate:
+      return {
+        kind,
+        group: read.text('group'),
+        node: read.text('node'),
+        attempt: read.text('attempt'),
+        expectedEpoch: read.integer('expectedEpoch'),
+        kernelIncarnation: read.text('kernelIncarnation'),
+      };
+    case CommandKind.release:
+      return {
+        kind,
+        group: read.text('group'),
+        node: read.text('node'),
+        epoch: read.integer('epoch'),
+        reason: read.text('reason') === 'left' ? 'left' : 'lost',
+      };
+    case CommandKind.member:
+      return {
+        kind,
+        node: read.text('node'),
+        addresses: read.texts('addresses'),
+        kernelIncarnation: read.text('kernelIncarnation'),
+      };
+    case CommandKind.level:
+      return { kind, node: read.text('node'), kernelIncarnation: read.text('kernelIncarnation') };
+    case CommandKind.alive:
+      return {
+        kind,
+        group: read.text('group'),
+        epoch: read.integer('epoch'),
+        node: read.text('node'),
+      };
+    case CommandKind.handover:
+      return { kind, group: read.text('group'), target: read.text('target') };
+    case CommandKind.limit:
+      return { kind, flowsMax: read.integer('flowsMax') };
+    default:
+      throw new CommandFormatError(`unknown kind ${kind}`);
+  }
+}
+
+/** Reads the fields of a command one after the other and says which one is wrong. */
+class FieldReader {
+  readonly #fields: readonly unknown[];
+  #position = 1;
+
+  constructor(fields: readonly unknown[]) {
+    this.#fields = fields;
+  }
+
+  integer(name: string): number {
+    const value = this.#fields[this.#position++];
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+    throw new CommandFormatError(`field ${name} is not a number`);
+  }
+
+  text(name: string): string {
+    const value = this.#fields[this.#position++];
+    if (typeof value === 'string') return value;
+    throw new CommandFormatError(`field ${name} is not a text`);
+  }
+
+  texts(name: string): readonly string[] {
+    const value = this.#fields[this.#position++];
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
+    throw new CommandFormatError(`field ${name} is not a list of texts`);
+  }
+
+  bytes(name: string): Uint8Array {
+    const value = this.#fields[this.#position++];
+    if (value instanceof Uint8Array) return value;
+    throw new CommandFormatError(`field ${name} is not bytes`);
+  }
+}

@@ -1,0 +1,39 @@
+/** Counters that the replicator keeps; all start at 0 and only grow. The daemon shows them as `_total` metrics. */
+export class ReplicatorCounters {
+  readonly events = { new: 0, update: 0, destroy: 0 };
+  /** Events of flows outside the domain (rule K1). */
+  outsideDomain = 0;
+  /** Events whose flow is not admitted yet (rule K4). */
+  notAdmitted = 0;
+  /** Flows that were not let in because the table is full (rule T3). */
+  tableFull = 0;
+  /** Flows read from the kernel because their events lack attributes (rule K4). */
+  lookups = 0;
+  lookupsDropped = 0;
+  /** Operations proposed, after coalescing. */
+  operationsProposed = 0;
+  batchesProposed = 0;
+  /** Times that capture gave up its sequence because too much was uncommitted (rule A2). */
+  captureRestarts = 0;
+  /** Operations in batches that apply refused, by reason (rules A1, A3). */
+  readonly operationsRefused: Record<string, number> = {};
+  readonly operationsApplied = { create: 0, update: 0, touch: 0, delete: 0, ignored: 0 };
+  /** Messages to the kernel that failed, by errno. */
+  readonly kernelFailures: Record<string, number> = {};
+  kernelCreates = 0;
+  kernelUpdates = 0;
+  kernelDeletes = 0;
+  /** Keys that the applier's queue had no room for; a reconcile makes up for them. */
+  applierDropped = 0;
+  overruns = 0;
+  reconciles = 0;
+  reconcileRepairs = 0;
+  activationsAccepted = 0;
+  activationsRefused = 0;
+  /** Proposals of the node itself that failed and are tried again, by name. */
+  readonly retries: Record<string, number> = {};
+}
+
+export function countBy(counts: Record<string, number>, label: string, by = 1): void {
+  counts[label] = (counts[label] ?? 0) + by;
+}

@@ -1,0 +1,113 @@
+/** Which flows belong to replication (rule K1). */
+export interface DomainOptions {
+  /** IP protocol numbers that are replicated. */
+  readonly protocols: readonly number[];
+  /** Flows with an end in one of these prefixes stay local. */
+  readonly ignorePrefixes: readonly string[];
+  /** Addresses that VRRP moves: nobody's own. */
+  readonly virtualAddresses: readonly string[];
+  /** Where the members listen: the members' own links never belong to replication. */
+  readonly peerAddresses: readonly string[];
+}
+
+/** When a flow is worth replicating (rule K4). */
+export type Admit = 'replied' | 'assured' | 'all';
+
+export interface CaptureOptions {
+  readonly admit: Admit;
+  /** Operations that end a window early. */
+  readonly windowOperationsMax: number;
+  /** Age of the oldest operation that ends a window while other batches are in flight, in milliseconds. */
+  readonly windowMsMax: number;
+  /** Batches proposed and not yet applied; beyond it capture goes on coalescing. */
+  readonly batchesInFlightMax: number;
+  /** Flows with uncommitted operations; beyond it capture gives up its sequence and activates anew (rule A2). */
+  readonly pendingFlowsMax: number;
+  /** Flows that wait for a look-up in the kernel because their events lack attributes. */
+  readonly lookupsMax: number;
+}
+
+export const captureDefaults: CaptureOptions = {
+  admit: 'replied',
+  windowOperationsMax: 2_000,
+  windowMsMax: 5,
+  batchesInFlightMax: 4,
+  pendingFlowsMax: 65_536,
+  lookupsMax: 8_192,
+};
+
+export interface ApplierOptions {
+  /** Messages in one send to the kernel; more gains nothing and holds the command thread longer. */
+  readonly batchMessagesMax: number;
+  /** Bytes of waiting deletes; beyond it they are dropped and a reconcile is due. */
+  readonly queueBytesMax: number;
+  /** Added to the remaining time of every flow that is not ESTABLISHED TCP (rule K14). */
+  readonly holdSeconds: number;
+}
+
+export const applierDefaults: ApplierOptions = {
+  batchMessagesMax: 100,
+  queueBytesMax: 64 * 1024 * 1024,
+  holdSeconds: 600,
+};
+
+export interface ReconcilerOptions {
+  /** Pause between two background rounds, in milliseconds. */
+  readonly intervalMs: number;
+  /** How long a node must have been BACKUP and level before its kernel is cleaned (rule K10). */
+  readonly cleanAfterBackupMs: number;
+  /** Entries that one round may find in the way before it leaves the rest to the next. */
+  readonly deletesMax: number;
+}
+
+export const reconcilerDefaults: ReconcilerOptions = {
+  intervalMs: 30_000,
+  cleanAfterBackupMs: 10_000,
+  deletesMax: 100_000,
+};
+
+export interface ActivityOptions {
+  /** The active node asks for leadership after so much activity (rule A5). */
+  readonly leadershipAfterMs: number;
+  /** Pause between signs of life of an active node without flow operations (rule K9). */
+  readonly aliveIntervalMs: number;
+  /** The leader releases the epoch of a holder that was out of contact for so long: an election timeout (rule A3). */
+  readonly holderLostMs: number;
+  /** How long members step back for a planned hand-over. */
+  readonly handoverMs: number;
+  /** Pause before a proposal that failed is tried again. */
+  readonly retryMs: number;
+}
+
+export const activityDefaults: ActivityOptions = {
+  leadershipAfterMs: 3_000,
+  aliveIntervalMs: 2_000,
+  holderLostMs: 600,
+  handoverMs: 3_000,
+  retryMs: 50,
+};
+
+export interface ReadinessOptions {
+  /** Pause between two questions to the leader while not ready. */
+  readonly askIntervalMs: number;
+  /** Without contact to a quorum for so long a node is not ready any more. */
+  readonly quorumLostMs: number;
+}
+
+export const readinessDefaults: ReadinessOptions = { askIntervalMs: 100, quorumLostMs: 3_000 };
+
+/** Everything that a `Replicator` can be told; sections have their defaults beside their types. */
+export interface ReplicatorOptions {
+  readonly cluster: string;
+  readonly node: string;
+  readonly version: string;
+  /** Name of the traffic group (rule A6: one for now). */
+  readonly group: string;
+  readonly kernelIncarnation: string;
+  readonly domain: DomainOptions;
+  readonly capture: CaptureOptions;
+  readonly applier: ApplierOptions;
+  readonly reconciler: ReconcilerOptions;
+  readonly activity: ActivityOptions;
+  readonly readiness: ReadinessOptions;
+}

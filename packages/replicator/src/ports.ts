@@ -1,0 +1,134 @@
+import type { FlowFields } from '@raftwall/flow-table';
+import type { Outcome } from './cluster-state.ts';
+
+/** What happened to a flow in the kernel. */
+export const KernelEventKind = { new: 0, update: 1, destroy: 2 } as const;
+
+/** Walks the events of one received batch. `entry` is one reused cell: it is valid until the next `next()`. */
+export interface KernelEventCursor {
+  next(): boolean;
+  readonly kind: number;
+  /** Port id of the program that caused the event; 0 for packets and timeouts. */
+  readonly portId: number;
+  readonly entry: FlowFields;
+}
+
+/** Walks the entries of one page of a dump. `entry` is one reused cell. */
+export interface KernelEntryCursor {
+  next(): boolean;
+  readonly entry: FlowFields;
+}
+
+export interface KernelHandlers {
+  readonly onEvents: (events: KernelEventCursor) => void;
+  /** Events were lost: the kernel's table must be read again. */
+  readonly onOverrun: () => void;
+}
+
+/** How a create or update message is made from a flow. */
+export interface InjectOptions {
+  readonly timeoutSeconds: number;
+}
+
+/** Messages that go to the kernel in one send. Writing copies what it needs of `flow` at once. */
+export interface KernelBatch {
+  readonly count: number;
+  create(flow: FlowFields, options: InjectOptions): void;
+  update(flow: FlowFields, options: InjectOptions): void;
+  delete(flow: FlowFields): void;
+}
+
+export type LookupBy = 'original' | 'reply';
+
+/** The conntrack table of this node's network namespace. */
+export interface Kernel {
+  listen(handlers: KernelHandlers): Promise<void>;
+  newBatch(): KernelBatch;
+  /** Sends the batch; resolves with one errno for each message in order, 0 for success. The array is reused. */
+  execute(batch: KernelBatch): Promise<Int32Array>;
+  /** Looks flows up; calls `found` for each that the kernel has, with its position among `flows`. */
+  lookup(
+    flows: readonly FlowFields[],
+    by: LookupBy,
+    found: (position: number, entry: FlowFields) => void,
+  ): Promise<void>;
+  /**
+   * Reads the whole table page by page, the next page once `onPage` has resolved; resolves with whether the table
+   * changed shape meanwhile (NLM_F_DUMP_INTR).
+   */
+  dump(
+    onPage: (entries: KernelEntryCursor) => void | Promise<void>,
+  ): Promise<{ interrupted: boolean }>;
+  /** Entries now in the kernel's table. */
+  count(): number;
+  close(): Promise<void>;
+}
+
+/** errno values that decide what the applier does next. */
+export const Errno = { none: 0, enoent: 2, eexist: 17 } as const;
+
+export interface ConsensusMember {
+  readonly id: string;
+  readonly address: string;
+  readonly role: 'leader' | 'follower' | 'candidate' | 'learner';
+  readonly matchIndex: number | null;
+  readonly reachable: boolean;
+}
+
+export interface ConsensusStatus {
+  readonly role: 'leader' | 'follower' | 'candidate' | 'learner';
+  readonly leader: string | null;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly quorum: boolean;
+  readonly members: readonly ConsensusMember[];
+}
+
+/** The replicated log as the replicator sees it. */
+export interface Consensus {
+  /** Resolves when this node has applied the command; rejects when it surely or possibly was not taken. */
+  propose(command: Uint8Array): Promise<Outcome>;
+  /** A commit index that the leader, confirmed by a quorum, named after the call. */
+  readIndex(): Promise<number>;
+  transferLeadership(target: string): Promise<void>;
+  status(): ConsensusStatus;
+  /** Calls back when role, leader or quorum may have changed. */
+  onChange(listener: () => void): void;
+}
+
+export type VrrpState = 'MASTER' | 'BACKUP' | 'FAULT' | 'STOP' | 'UNKNOWN';
+
+/** Who carries the traffic, as a level (rule A5): VRRP's word, or without VRRP the leader's role. */
+export interface Activity {
+  readonly state: VrrpState;
+  /** First sign of MASTER: an instance of the group, or a virtual address on this node (rule K8). */
+  readonly mastering: boolean;
+  onChange(listener: () => void): void;
+}
+
+/** Tells VRRP whether this node may hold the virtual address. */
+export interface ReadinessSink {
+  set(value: 0 | 1 | 2): void;
+  readonly value: number;
+}
+
+/** This node's own addresses (rule K1). */
+export interface AddressSource {
+  current(): readonly string[];
+  onChange(listener: () => void): void;
+}
+
+/** Monotonic time and timers, so that tests decide about time. */
+export interface Clock {
+  nowMs(): number;
+  /** Calls back once; returns the way to cancel. */
+  setTimer(delayMs: number, callback: () => void): () => void;
+}
+
+/** Structured log; the daemon gives pino. */
+export interface Logger {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  error(details: object, message: string): void;
+}

@@ -1,0 +1,189 @@
+import {
+  FlowCodecError,
+  type FlowFields,
+  type FlowObserver,
+  FlowRecord,
+  type FlowTable,
+  OperationWriter,
+} from '@raftwall/flow-table';
+import { type ClusterConfig, type Entry, EntryType, type StateMachine } from 'raft-ts';
+import {
+  accepted,
+  type ClusterState,
+  type GroupState,
+  type Outcome,
+  refused,
+} from './cluster-state.ts';
+import {
+  type ActivateCommand,
+  type AliveCommand,
+  type BatchCommand,
+  type Command,
+  CommandKind,
+  decodeCommand,
+  type HandoverCommand,
+  type ReleaseCommand,
+} from './command.ts';
+import { countBy, type ReplicatorCounters } from './metrics.ts';
+
+/** Told of what the log decides, in log order, on every member. */
+export interface AppliedListener {
+  onActivation(command: ActivateCommand, outcome: Outcome, index: number, before: GroupState): void;
+  onRelease(command: ReleaseCommand, outcome: Outcome): void;
+  onBatch(command: BatchCommand, outcome: Outcome, index: number): void;
+  onAlive(command: AliveCommand, outcome: Outcome, index: number): void;
+  onHandover(command: HandoverCommand): void;
+  onMembers(): void;
+  /** A row was created, replaced (another life of the tuple) or changed. */
+  onFlowChanged(slot: number, replaced: boolean): void;
+  /** A row is about to leave the table. */
+  onFlowRemoved(flow: FlowFields): void;
+  /** Everything up to `index` is applied. */
+  onApplied(index: number): void;
+}
+
+export interface StateMachineDependencies {
+  readonly state: ClusterState;
+  readonly table: FlowTable;
+  readonly counters: ReplicatorCounters;
+  readonly listener: AppliedListener;
+}
+
+const emptyPageRows = 10_000;
+
+/** What the log is for: the flow table and who may write it. Every member that applies the same entries has the same. */
+export class ReplicatedStateMachine implements StateMachine<Outcome> {
+  readonly appliedConfig: ClusterConfig | null = null;
+  readonly #dependencies: StateMachineDependencies;
+  readonly #flow = new FlowRecord();
+  readonly #observer: FlowObserver;
+  #appliedIndex: number;
+  #appliedTerm: number;
+  #index = 0;
+
+  constructor(applied: { index: number; term: number }, dependencies: StateMachineDependencies) {
+    this.#appliedIndex = applied.index;
+    this.#appliedTerm = applied.term;
+    this.#dependencies = dependencies;
+    this.#observer = (slot, change) => this.#onFlow(slot, change);
+  }
+
+  get appliedIndex(): number {
+    return this.#appliedIndex;
+  }
+
+  get appliedTerm(): number {
+    return this.#appliedTerm;
+  }
+
+  apply(entries: readonly Entry[]): readonly Outcome[] {
+    const outcomes = entries.map((entry) => this.#applyEntry(entry));
+    const last = entries.at(-1);
+    if (last !== undefined) {
+      this.#appliedIndex = last.index;
+      this.#appliedTerm = last.term;
+      this.#dependencies.listener.onApplied(last.index);
+    }
+    return outcomes;
+  }
+
+  #applyEntry(entry: Entry): Outcome {
+    if (entry.type !== EntryType.normal) return accepted;
+    this.#index = entry.index;
+    return this.#applyCommand(decodeCommand(entry.data), entry.index);
+  }
+
+  #applyCommand(command: Command, index: number): Outcome {
+    const { state, listener } = this.#dependencies;
+    switch (command.kind) {
+      case CommandKind.batch:
+        return this.#applyBatch(command, index);
+      case CommandKind.activate:
+        return this.#applyActivation(command, index);
+      case CommandKind.release: {
+        const outcome = state.release(command);
+        listener.onRelease(command, outcome);
+        return outcome;
+      }
+      case CommandKind.alive: {
+        const outcome = state.alive(command);
+        listener.onAlive(command, outcome, index);
+        return outcome;
+      }
+      case CommandKind.member: {
+        const outcome = state.announce(command);
+        listener.onMembers();
+        return outcome;
+      }
+      case CommandKind.level:
+        return state.level(command);
+      case CommandKind.limit:
+        return state.limit(command);
+      case CommandKind.handover:
+        listener.onHandover(command);
+        return accepted;
+    }
+  }
+
+  #applyBatch(command: BatchCommand, index: number): Outcome {
+    const { state, listener, counters } = this.#dependencies;
+    let outcome = state.admitBatch(command);
+    if (outcome.kind === 'accepted') outcome = this.#applyOperations(command.operations);
+    else if (outcome.kind === 'refused') countBy(counters.operationsRefused, outcome.reason);
+    listener.onBatch(command, outcome, index);
+    return outcome;
+  }
+
+  #applyOperations(operations: Uint8Array): Outcome {
+    const { table, counters } = this.#dependencies;
+    try {
+      const counts = table.apply(operations, this.#observer);
+      counters.operationsApplied.create += counts.created + counts.replaced;
+      counters.operationsApplied.update += counts.updated;
+      counters.operationsApplied.touch += counts.touched;
+      counters.operationsApplied.delete += counts.deleted;
+      counters.operationsApplied.ignored += counts.ignored;
+      return accepted;
+    } catch (error) {
+      // A malformed blob changes nothing on any member; one of a newer format must stop this member instead.
+      if (!(error instanceof FlowCodecError)) throw error;
+      countBy(counters.operationsRefused, 'malformed');
+      return refused('malformed');
+    }
+  }
+
+  #applyActivation(command: ActivateCommand, index: number): Outcome {
+    const { state, listener } = this.#dependencies;
+    const before = state.group(command.group);
+    const vouched = state.hasLevelKernel();
+    const outcome = state.activate(command);
+    // Rule K9: no kernel lives that ever had these flows; nobody vouches for them.
+    if (outcome.kind === 'accepted' && !vouched) this.#emptyTable();
+    listener.onActivation(command, outcome, index, before);
+    return outcome;
+  }
+
+  #emptyTable(): void {
+    const { table } = this.#dependencies;
+    const writer = new OperationWriter();
+    for (let cursor = 0; cursor >= 0; ) {
+      writer.reset();
+      cursor = table.forEachPage(cursor, emptyPageRows, (slot) => {
+        table.readKey(slot, this.#flow);
+        writer.delete(this.#flow);
+      });
+      table.apply(writer.view(), this.#observer);
+    }
+  }
+
+  #onFlow(slot: number, change: string): void {
+    const { table, listener } = this.#dependencies;
+    if (change === 'deleted') {
+      table.read(slot, this.#flow);
+      listener.onFlowRemoved(this.#flow);
+      return;
+    }
+    table.setLocalIndex(slot, this.#index);
+    listener.onFlowChanged(slot, change === 'replaced');
+  }
+}

@@ -1,0 +1,255 @@
+import { FlowTable } from '@raftwall/flow-table';
+import { type Entry, EntryType } from 'raft-ts';
+import { ClusterState, type Outcome } from '../../src/cluster-state.ts';
+import { type Command, decodeCommand, encodeCommand } from '../../src/command.ts';
+import { ReplicatorCounters } from '../../src/metrics.ts';
+import {
+  activityDefaults,
+  applierDefaults,
+  captureDefaults,
+  type ReplicatorOptions,
+  readinessDefaults,
+  reconcilerDefaults,
+} from '../../src/options.ts';
+import type { Consensus, ConsensusStatus, VrrpState } from '../../src/ports.ts';
+import { Replicator } from '../../src/replicator.ts';
+import { ReplicatedStateMachine } from '../../src/state-machine.ts';
+import { FakeKernel } from './fake-kernel.ts';
+import { ManualClock, settle } from './manual-clock.ts';
+
+const quiet = { info() {}, warn() {}, error() {} };
+
+/** One log that every connected node applies at once and in order; a test decides who is cut off and what is dropped. */
+export class FakeCluster {
+  readonly clock = new ManualClock();
+  readonly log: Entry[] = [];
+  readonly nodes: FakeNode[] = [];
+  leader: string;
+  term = 1;
+  /** Proposals for which this returns true are rejected and leave no trace. */
+  drops: (command: Command) => boolean = () => false;
+
+  constructor(ids: readonly string[]) {
+    this.leader = ids[0]!;
+    for (const id of ids) this.nodes.push(new FakeNode(id, this));
+  }
+
+  node(id: string): FakeNode {
+    return this.nodes.find((node) => node.id === id)!;
+  }
+
+  async start(): Promise<this> {
+    for (const node of this.nodes) await node.start();
+    await this.clock.advance(500);
+    return this;
+  }
+
+  append(data: Uint8Array): number {
+    const index = this.log.length + 1;
+    this.log.push({ index, term: this.term, type: EntryType.normal, data });
+    for (const node of this.nodes) node.catchUp();
+    return index;
+  }
+
+  /** Puts a command into the log as if another program had proposed it. */
+  inject(command: Command): Outcome {
+    const index = this.append(encodeCommand(command));
+    return this.nodes.find(({ connected }) => connected)!.outcomes.get(index)!;
+  }
+
+  commands(): readonly Command[] {
+    return this.log.map(({ data }) => decodeCommand(data));
+  }
+
+  elect(id: string): void {
+    this.leader = id;
+    this.term += 1;
+    for (const node of this.nodes) node.changed();
+  }
+}
+
+/** A firewall: fake kernel, fake VRRP, and the real replicator over a real flow table. */
+export class FakeNode implements Consensus {
+  readonly id: string;
+  readonly kernel = new FakeKernel();
+  readonly outcomes = new Map<number, Outcome>();
+  connected = true;
+  vrrp: VrrpState = 'BACKUP';
+  mastering = false;
+  trackFile = -1;
+  kernelIncarnation = 'boot-1';
+  addresses: string[] = [];
+  counters = new ReplicatorCounters();
+  state = new ClusterState();
+  table: FlowTable;
+  replicator!: Replicator;
+  machine!: ReplicatedStateMachine;
+  readonly #cluster: FakeCluster;
+  #vrrpListeners: (() => void)[] = [];
+  #changeListeners: (() => void)[] = [];
+  #running = false;
+
+  constructor(id: string, cluster: FakeCluster) {
+    this.id = id;
+    this.#cluster = cluster;
+    this.addresses = [`10.77.0.${id.slice(2)}`, `192.168.0.${id.slice(2)}0`];
+    this.table = this.#newTable();
+  }
+
+  #newTable(): FlowTable {
+    return new FlowTable({}, { nowMs: () => this.#cluster.clock.nowMs() });
+  }
+
+  async start(overrides: Partial<ReplicatorOptions> = {}): Promise<void> {
+    const { clock } = this.#cluster;
+    this.#vrrpListeners = [];
+    this.#changeListeners = [];
+    this.replicator = new Replicator(this.#options(overrides), this.machine?.appliedIndex ?? 0, {
+      kernel: this.kernel,
+      activity: this.#activity(),
+      addresses: { current: () => this.addresses, onChange: () => {} },
+      readinessSink: this.#sink(),
+      clock,
+      logger: quiet,
+      counters: this.counters,
+      errnoName: (errno) => (errno === 17 ? 'EEXIST' : `errno ${errno}`),
+      state: this.state,
+      table: this.table,
+    });
+    const index = this.machine?.appliedIndex ?? 0;
+    this.machine = new ReplicatedStateMachine(
+      { index, term: 1 },
+      { state: this.state, table: this.table, counters: this.counters, listener: this.replicator },
+    );
+    this.#running = true;
+    await this.replicator.start(this);
+    this.catchUp();
+  }
+
+  /** The daemon dies; what is applied is in its checkpoint, its memory of the kernel is not. */
+  kill(): void {
+    this.replicator.stop();
+    this.#running = false;
+    for (let cursor = 0; cursor >= 0; ) {
+      cursor = this.table.forEachPage(cursor, 1000, (slot) => this.table.setLocalFlags(slot, 0));
+    }
+  }
+
+  setVrrp(state: VrrpState): void {
+    this.vrrp = state;
+    this.mastering = state === 'MASTER';
+    for (const listener of this.#vrrpListeners) listener();
+  }
+
+  setMastering(mastering: boolean): void {
+    this.mastering = mastering;
+    for (const listener of this.#vrrpListeners) listener();
+  }
+
+  changed(): void {
+    for (const listener of this.#changeListeners) listener();
+  }
+
+  catchUp(): void {
+    if (!this.connected || !this.#running) return;
+    while (this.machine.appliedIndex < this.#cluster.log.length) {
+      const entry = this.#cluster.log[this.machine.appliedIndex]!;
+      this.outcomes.set(entry.index, this.machine.apply([entry])[0]!);
+    }
+  }
+
+  async propose(command: Uint8Array): Promise<Outcome> {
+    await Promise.resolve();
+    if (!this.connected || !this.#running) throw new Error('no leader');
+    if (this.#cluster.drops(decodeCommand(command))) throw new Error('dropped');
+    return this.outcomes.get(this.#cluster.append(command))!;
+  }
+
+  async readIndex(): Promise<number> {
+    await settle();
+    if (!this.connected) throw new Error('no leader');
+    return this.#cluster.log.length;
+  }
+
+  async transferLeadership(target: string): Promise<void> {
+    this.#cluster.elect(target);
+  }
+
+  onChange(listener: () => void): void {
+    this.#changeListeners.push(listener);
+  }
+
+  status(): ConsensusStatus {
+    const { leader, term, log, nodes } = this.#cluster;
+    return {
+      role: leader === this.id ? 'leader' : 'follower',
+      leader,
+      term,
+      commitIndex: log.length,
+      appliedIndex: this.machine.appliedIndex,
+      quorum: this.connected,
+      members: nodes.map(({ id, connected }) => ({
+        id,
+        address: '',
+        role: id === leader ? 'leader' : 'follower',
+        matchIndex: null,
+        reachable: connected,
+      })),
+    };
+  }
+
+  #options(overrides: Partial<ReplicatorOptions>): ReplicatorOptions {
+    return {
+      cluster: 'test',
+      node: this.id,
+      version: '0.0.0',
+      group: 'default',
+      kernelIncarnation: this.kernelIncarnation,
+      domain: {
+        protocols: [1, 6, 17],
+        ignorePrefixes: ['127.0.0.0/8'],
+        virtualAddresses: ['192.168.0.100', '192.168.1.100'],
+        peerAddresses: ['10.77.0.1', '10.77.0.2', '10.77.0.3'],
+      },
+      capture: captureDefaults,
+      applier: applierDefaults,
+      reconciler: reconcilerDefaults,
+      activity: activityDefaults,
+      readiness: readinessDefaults,
+      ...overrides,
+    };
+  }
+
+  #activity() {
+    const node = this;
+    return {
+      get state() {
+        return node.vrrp;
+      },
+      get mastering() {
+        return node.mastering;
+      },
+      onChange: (listener: () => void) => void node.#vrrpListeners.push(listener),
+    };
+  }
+
+  #sink() {
+    const node = this;
+    return {
+      set: (value: number) => {
+        node.trackFile = value;
+      },
+      get value() {
+        return node.trackFile;
+      },
+    };
+  }
+}
+
+/** Three nodes, the first of which is MASTER and active. */
+export async function activeCluster(): Promise<FakeCluster> {
+  const cluster = await new FakeCluster(['fw1', 'fw2', 'fw3']).start();
+  cluster.node('fw1').setVrrp('MASTER');
+  await cluster.clock.advance(300);
+  return cluster;
+}

@@ -1,0 +1,185 @@
+import { type FlowFields, FlowRecord } from '@raftwall/flow-table';
+import { FlowKeyProbe } from '../../src/flow-key-probe.ts';
+import { mergeFlow } from '../../src/merge-flow.ts';
+import {
+  type InjectOptions,
+  type Kernel,
+  type KernelBatch,
+  type KernelEntryCursor,
+  KernelEventKind,
+  type KernelHandlers,
+  type LookupBy,
+} from '../../src/ports.ts';
+
+type Message = { readonly verb: 'create' | 'update' | 'delete'; readonly flow: FlowRecord };
+
+const probe = new FlowKeyProbe();
+const originalKey = (flow: FlowFields): string => probe.set(flow).text();
+
+function replyKey(flow: FlowFields): string {
+  const inverse = new FlowRecord();
+  inverse.copyKeyFrom(flow);
+  inverse.originalSource.set(flow.replySource);
+  inverse.originalDestination.set(flow.replyDestination);
+  inverse.originalL4 = flow.replyL4;
+  return probe.set(inverse).text();
+}
+
+function copyOf(flow: FlowFields): FlowRecord {
+  const copy = new FlowRecord();
+  copy.copyFrom(flow);
+  return copy;
+}
+
+/** conntrack's table with its refusals (netlink facts: EEXIST for either tuple, ENOENT), and packets made by the test. */
+export class FakeKernel implements Kernel {
+  readonly entries = new Map<string, FlowRecord>();
+  /** Every message that reached the kernel, in order. */
+  readonly log: string[] = [];
+  dumps = 0;
+  #handlers: KernelHandlers | null = null;
+  /** Called once at the beginning of the next dump, after its entries were taken. */
+  duringDump: (() => void) | null = null;
+
+  async listen(handlers: KernelHandlers): Promise<void> {
+    this.#handlers = handlers;
+  }
+
+  newBatch(): KernelBatch {
+    return new FakeBatch();
+  }
+
+  async execute(batch: KernelBatch): Promise<Int32Array> {
+    const { messages } = batch as FakeBatch;
+    await Promise.resolve();
+    return Int32Array.from(messages.map((message) => this.#execute(message)));
+  }
+
+  async lookup(
+    flows: readonly FlowFields[],
+    by: LookupBy,
+    found: (position: number, entry: FlowFields) => void,
+  ): Promise<void> {
+    await Promise.resolve();
+    flows.forEach((flow, position) => {
+      const entry = by === 'original' ? this.entries.get(originalKey(flow)) : this.#byReply(flow);
+      if (entry !== undefined) found(position, copyOf(entry));
+    });
+  }
+
+  async dump(
+    onPage: (page: KernelEntryCursor) => void | Promise<void>,
+  ): Promise<{ interrupted: boolean }> {
+    this.dumps += 1;
+    const taken = [...this.entries.values()].map(copyOf);
+    const hook = this.duringDump;
+    this.duringDump = null;
+    hook?.();
+    let position = -1;
+    await onPage({
+      next: () => ++position < taken.length,
+      get entry() {
+        return taken[position]!;
+      },
+    });
+    return { interrupted: false };
+  }
+
+  count(): number {
+    return this.entries.size;
+  }
+
+  async close(): Promise<void> {}
+
+  has(flow: FlowFields): boolean {
+    return this.entries.has(originalKey(flow));
+  }
+
+  get(flow: FlowFields): FlowRecord | undefined {
+    return this.entries.get(originalKey(flow));
+  }
+
+  /** A reboot: everything is gone and nobody is told. */
+  reboot(): void {
+    this.entries.clear();
+  }
+
+  /** Packets made this flow. */
+  born(flow: FlowFields): void {
+    this.entries.set(originalKey(flow), copyOf(flow));
+    this.emit(KernelEventKind.new, flow);
+  }
+
+  /** Packets changed this flow; the event carries what `change` names. */
+  changed(change: FlowFields): void {
+    const entry = this.entries.get(originalKey(change));
+    if (entry !== undefined) mergeFlow(entry, change);
+    this.emit(KernelEventKind.update, change);
+  }
+
+  /** Packets or time ended this flow. */
+  died(flow: FlowFields): void {
+    this.entries.delete(originalKey(flow));
+    this.emit(KernelEventKind.destroy, flow);
+  }
+
+  /** The flow is gone and its event was lost. */
+  vanished(flow: FlowFields): void {
+    this.entries.delete(originalKey(flow));
+  }
+
+  overrun(): void {
+    this.#handlers?.onOverrun();
+  }
+
+  emit(kind: number, flow: FlowFields): void {
+    let left = 1;
+    this.#handlers?.onEvents({ next: () => left-- > 0, kind, portId: 0, entry: copyOf(flow) });
+  }
+
+  #byReply(flow: FlowFields): FlowRecord | undefined {
+    const wanted = replyKey(flow);
+    return [...this.entries.values()].find((entry) => replyKey(entry) === wanted);
+  }
+
+  #execute({ verb, flow }: Message): number {
+    const key = originalKey(flow);
+    const entry = this.entries.get(key);
+    this.log.push(`${verb} ${flow.originalL4 >>> 16}`);
+    if (verb === 'create') {
+      if (entry !== undefined || this.#byReply(flow) !== undefined) return 17;
+      this.entries.set(key, flow);
+      return 0;
+    }
+    if (entry === undefined) return 2;
+    if (verb === 'delete') this.entries.delete(key);
+    else mergeFlow(entry, flow);
+    return 0;
+  }
+}
+
+class FakeBatch implements KernelBatch {
+  readonly messages: Message[] = [];
+
+  get count(): number {
+    return this.messages.length;
+  }
+
+  create(flow: FlowFields, { timeoutSeconds }: InjectOptions): void {
+    this.#add('create', flow, timeoutSeconds);
+  }
+
+  update(flow: FlowFields, { timeoutSeconds }: InjectOptions): void {
+    this.#add('update', flow, timeoutSeconds);
+  }
+
+  delete(flow: FlowFields): void {
+    this.messages.push({ verb: 'delete', flow: copyOf(flow) });
+  }
+
+  #add(verb: 'create' | 'update', flow: FlowFields, timeoutSeconds: number): void {
+    const copy = copyOf(flow);
+    copy.timeoutSeconds = timeoutSeconds;
+    this.messages.push({ verb, flow: copy });
+  }
+}
