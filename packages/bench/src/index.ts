@@ -1,1 +1,10 @@
-export {};
+import { benchCodec } from './codec-bench.ts';
+import { benchTable } from './table-bench.ts';
+
+const benches: Record<string, () => void> = { codec: benchCodec, table: benchTable };
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !benches[name]);
+if (names.length === 0 || unknown.length > 0) {
+  console.error(`usage: npm run bench -w @raftwall/bench -- ${Object.keys(benches).join('|')}`);
+  process.exitCode = 2;
+} else for (const name of names) benches[name]!();

@@ -52,3 +52,24 @@ export function copyBytes(
   for (let index = 0; index < length; index += 1) to[toOffset + index] = from[fromOffset + index]!;
   return toOffset + length;
 }
+
+/** Reads whole 32-bit words of a run of bytes in network order; returns how many, the last one to three bytes are left. */
+export function bytesToWords(
+  buffer: Uint8Array,
+  offset: number,
+  length: number,
+  words: Uint32Array,
+): number {
+  const whole = length >>> 2;
+  for (let word = 0; word < whole; word += 1) words[word] = readUint32(buffer, offset + 4 * word);
+  return whole;
+}
+
+/** The last `length % 4` bytes of a run as the top of a 24-bit number, and how many they are in bits 24 and 25. */
+export function tailOfBytes(buffer: Uint8Array, offset: number, length: number): number {
+  let tail = (length & 3) << 24;
+  for (let at = length & ~3, shift = 16; at < length; at += 1, shift -= 8) {
+    tail |= buffer[offset + at]! << shift;
+  }
+  return tail;
+}

@@ -1,8 +1,8 @@
+import { DigestHash } from './digest-hash.ts';
 import { ExtrasWord, packExtras, RARE_ATTRIBUTES } from './flow-extras.ts';
 import { FlowAttribute, type FlowFields } from './flow-fields.ts';
-import { hashTuple, isIpv4, packAttributes, packKey, SlotWord } from './flow-slot.ts';
+import { isIpv4, packAttributes, packKey, SlotWord } from './flow-slot.ts';
 import { SLOT_WORDS } from './slot-arena.ts';
-import { newFixedHash } from './word-hash.ts';
 
 /** Key ranges of a digest: by the first eight bits of the key's fixed hash. */
 export const DIGEST_RANGES = 256;
@@ -27,7 +27,7 @@ export interface DigestSummary {
 /** Keeps the two digests of a set of flows while flows come and go. */
 export class FlowDigest {
   readonly #ranges = new Uint32Array(DIGEST_RANGES * RANGE_WORDS);
-  readonly #hash = newFixedHash();
+  readonly #hash = new DigestHash();
   readonly #scratch = new Uint32Array(64);
   readonly #slot = new Uint32Array(SLOT_WORDS);
   readonly #extras = new Uint32Array(SLOT_WORDS);
@@ -52,7 +52,9 @@ export class FlowDigest {
   ): void {
     const hash = this.#hash;
     const scratch = this.#scratch;
-    hashTuple(hash, words[base]!, words, base + SlotWord.originalSource);
+    scratch[0] = words[base]!;
+    const ipv4 = isIpv4(words, base);
+    hash.words(scratch, 0, copyTuple(words, base + SlotWord.originalSource, ipv4, scratch, 1));
     scratch[0] = hash.low;
     scratch[1] = hash.high;
     const at = (hash.low >>> 24) * RANGE_WORDS;

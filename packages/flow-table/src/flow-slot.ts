@@ -13,20 +13,20 @@ export const SlotWord = {
   originalSource: 1,
   originalDestination: 5,
   originalL4: 9,
-  replySource: 10,
-  replyDestination: 14,
-  replyL4: 18,
+  /** Hash of the key, then of the reply tuple, under the index's seed; beside the key, in the cache line of a lookup. */
+  hash: 10,
+  replyHash: 11,
   /** Attribute set << 16 | TCP state << 8 | window scale of the original direction. */
-  attributes: 19,
+  attributes: 12,
   /** Window scale of the reply << 24 | TCP flags of the original direction << 16 | of the reply << 8 | {@link SlotFlag}. */
-  tcp: 20,
-  status: 21,
-  mark: 22,
+  tcp: 13,
+  status: 14,
+  mark: 15,
+  replySource: 16,
+  replyDestination: 20,
+  replyL4: 24,
   /** Local monotonic milliseconds at which the flow ends, low and high word. */
-  deadline: 23,
-  /** Hash of the key, then of the reply tuple, under the index's seed. */
-  hash: 25,
-  replyHash: 26,
+  deadline: 25,
   /** Hash of the form in which the checkpoint has the flow. */
   writtenHash: 27,
   localFlags: 28,

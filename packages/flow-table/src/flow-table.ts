@@ -151,8 +151,9 @@ export class FlowTable {
       const slot = this.findKey(blob, reader.keyOffset, reader.keyLength);
       if (reader.kind === OperationKind.create) {
         const change = slot < 0 ? 'created' : 'replaced';
-        const target = slot < 0 ? this.#insert() : this.#empty(slot);
-        this.#merge(target, reader.fields, nowMs, false);
+        const target = slot < 0 ? this.#insert() : slot;
+        if (slot < 0) this.#merge(target, reader.fields, nowMs);
+        else this.#replace(target, reader.fields, nowMs);
         counts[change] += 1;
         observer?.(target, change);
       } else if (slot < 0) counts.ignored += 1;
@@ -308,7 +309,7 @@ export class FlowTable {
   restore(fields: FlowFields, localIndex: number, writtenHash: number): number {
     if (this.find(fields) >= 0) return -1;
     const slot = this.#insert();
-    this.#merge(slot, fields, Math.floor(this.#nowMs()), false);
+    this.#merge(slot, fields, Math.floor(this.#nowMs()));
     this.setLocalIndex(slot, localIndex);
     this.setWritten(slot, writtenHash);
     this.changes.unmark(slot);
@@ -355,7 +356,8 @@ export class FlowTable {
       return;
     }
     const change = reader.kind === OperationKind.touch ? 'touched' : 'updated';
-    this.#merge(slot, reader.fields, nowMs, true);
+    if (reader.kind === OperationKind.touch) this.#touch(slot, reader.fields, nowMs);
+    else this.#update(slot, reader.fields, nowMs);
     counts[change] += 1;
     observer?.(slot, change);
   }
@@ -371,40 +373,46 @@ export class FlowTable {
     return slot;
   }
 
-  /** Leaves of a flow only its key and what the owner and the checkpoint noted. */
-  #empty(slot: number): number {
+  /** Makes `fields` the whole record; what the owner and the checkpoint noted stays. */
+  #replace(slot: number, fields: FlowFields, nowMs: number): void {
     this.#fold(slot, -1);
-    this.#unindexReply(slot);
     this.#releaseExtras(slot);
     const words = this.#arena.words(slot);
     const base = this.#arena.base(slot);
     const flags = words[base + SlotWord.tcp]! & 0xff;
-    words.fill(0, base + SlotWord.replySource, base + SlotWord.hash);
+    const indexed = this.#isIndexed(slot);
+    words.fill(0, base + SlotWord.attributes, base + SlotWord.writtenHash);
     words[base + SlotWord.tcp] = flags;
-    return slot;
+    this.#merge(slot, fields, nowMs, indexed);
   }
 
-  /** Sets the attributes that `fields` names. `counted`: the digest has the flow already. */
-  #merge(slot: number, fields: FlowFields, nowMs: number, counted: boolean): void {
-    const set = fields.attributes;
-    const words = this.#arena.words(slot);
-    const base = this.#arena.base(slot);
-    if (set & FlowAttribute.timeout) {
-      writePair(words, base + SlotWord.deadline, nowMs + 1000 * fields.timeoutSeconds);
-    }
+  #update(slot: number, fields: FlowFields, nowMs: number): void {
+    this.#fold(slot, -1);
+    this.#merge(slot, fields, nowMs, this.#isIndexed(slot));
+  }
+
+  /** Neither digest counts time. */
+  #touch(slot: number, fields: FlowFields, nowMs: number): void {
     this.changes.mark(slot);
-    if (counted && (set & ~FlowAttribute.timeout) === 0) {
-      words[base + SlotWord.attributes]! |= set << 16;
-      return;
-    }
-    if (counted) this.#fold(slot, -1);
-    const hadReply = counted && (this.attributes(slot) & FlowAttribute.reply) !== 0;
-    packAttributes(fields, words, base);
+    this.#arena.words(slot)[this.#at(slot, SlotWord.attributes)]! |= FlowAttribute.timeout << 16;
+    this.#setDeadline(slot, nowMs + 1000 * fields.timeoutSeconds);
+  }
+
+  #setDeadline(slot: number, deadlineMs: number): void {
+    writePair(this.#arena.words(slot), this.#at(slot, SlotWord.deadline), deadlineMs);
+  }
+
+  /** Sets the attributes that `fields` names in a flow that the digest does not count, and counts it. `indexed`: by its former reply tuple. */
+  #merge(slot: number, fields: FlowFields, nowMs: number, indexed = false): void {
+    const set = fields.attributes;
+    if (set & FlowAttribute.timeout) this.#setDeadline(slot, nowMs + 1000 * fields.timeoutSeconds);
+    packAttributes(fields, this.#arena.words(slot), this.#arena.base(slot));
     if (set & RARE_ATTRIBUTES) {
       const cell = this.#extrasOf(slot);
       packExtras(fields, this.#extras.words(cell), this.#extras.base(cell));
     }
-    if (set & (FlowAttribute.reply | FlowAttribute.zoneDirection)) this.#indexReply(slot, hadReply);
+    if (indexed || set & FlowAttribute.reply) this.#indexReply(slot, indexed);
+    this.changes.mark(slot);
     this.#fold(slot, 1);
   }
 
@@ -416,7 +424,7 @@ export class FlowTable {
     }
     this.changes.unmark(slot);
     this.#fold(slot, -1);
-    this.#unindexReply(slot);
+    if (this.#isIndexed(slot)) this.#replies.remove(this.#word(slot, SlotWord.replyHash), slot);
     this.#keys.remove(this.#word(slot, SlotWord.hash), slot);
     this.#releaseExtras(slot);
     this.#arena.release(slot);
@@ -453,21 +461,24 @@ export class FlowTable {
     return replyHeader(header, (zones >>> 16) & 0xff, zones & 0xffff);
   }
 
+  #isIndexed(slot: number): boolean {
+    return (this.attributes(slot) & FlowAttribute.reply) !== 0;
+  }
+
+  /** Brings the index of replies in line with the flow, which was in it, if `indexed`, under the hash that it still has. */
   #indexReply(slot: number, indexed: boolean): void {
-    if ((this.attributes(slot) & FlowAttribute.reply) === 0) return;
     const words = this.#arena.words(slot);
     const at = this.#at(slot, SlotWord.replyHash);
+    if (!this.#isIndexed(slot)) {
+      this.#replies.remove(words[at]!, slot);
+      return;
+    }
     const reply = this.#at(slot, SlotWord.replySource);
     const hash = hashTuple(this.#hash, this.#replyHeader(slot), words, reply);
     if (indexed && words[at] === hash) return;
     if (indexed) this.#replies.remove(words[at]!, slot);
     words[at] = hash;
     this.#replies.insert(hash, slot);
-  }
-
-  #unindexReply(slot: number): void {
-    if ((this.attributes(slot) & FlowAttribute.reply) === 0) return;
-    this.#replies.remove(this.#word(slot, SlotWord.replyHash), slot);
   }
 }
 

@@ -1,3 +1,4 @@
+export { DigestHash } from './digest-hash.ts';
 export {
   CheckpointDamagedError,
   CheckpointOpenError,
@@ -46,4 +47,4 @@ export type {
   FlowTableOptions,
   OperationWriterOptions,
 } from './options.ts';
-export { newFixedHash, WordHash } from './word-hash.ts';
+export { WordHash } from './word-hash.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { newFixedHash, WordHash } from '../../src/index.ts';
+import { DigestHash, WordHash } from '../../src/index.ts';
 
 describe('WordHash', () => {
   it('agrees with hsiphash (HalfSipHash-1-3) of the kernel, lib/test_siphash.c', () => {
@@ -10,22 +10,24 @@ describe('WordHash', () => {
     expect(hash.words(words, 0, 2)).toBe(0x577999b1);
   });
 
-  it('depends on every bit of the bytes and on their number', () => {
-    const hash = newFixedHash();
-    const seen = new Set<string>();
-    const result = (bytes: Uint8Array, length: number) => {
-      hash.bytes(bytes, 0, length);
-      return `${hash.low} ${hash.high}`;
-    };
-    for (let length = 0; length <= 41; length += 1) {
-      const bytes = new Uint8Array(41);
-      seen.add(result(bytes, length));
-      for (let bit = 0; bit < 8 * length; bit += 1) {
-        bytes[bit >> 3]! ^= 1 << (bit & 7);
+  it.each([new WordHash(1, 2), new DigestHash()])(
+    'depends on every bit of the bytes and on their number',
+    (hash) => {
+      const seen = new Set<string>();
+      const result = (bytes: Uint8Array, length: number) => {
+        hash.bytes(bytes, 0, length);
+        return `${hash.low} ${hash.high}`;
+      };
+      for (let length = 0; length <= 41; length += 1) {
+        const bytes = new Uint8Array(41);
         seen.add(result(bytes, length));
-        bytes[bit >> 3]! ^= 1 << (bit & 7);
+        for (let bit = 0; bit < 8 * length; bit += 1) {
+          bytes[bit >> 3]! ^= 1 << (bit & 7);
+          seen.add(result(bytes, length));
+          bytes[bit >> 3]! ^= 1 << (bit & 7);
+        }
       }
-    }
-    expect(seen.size).toBe(42 + 8 * ((41 * 42) / 2));
-  });
+      expect(seen.size).toBe(42 + 8 * ((41 * 42) / 2));
+    },
+  );
 });
