@@ -1,1 +1,16 @@
-export {};
+export { AdminApi, type AdminApiDependencies } from './admin-api.ts';
+export {
+  NotASocketError,
+  SocketInUseError,
+  TokensFileError,
+  UnprotectedListenError,
+} from './errors.ts';
+export type { ApiLogger } from './logger.ts';
+export { registerNodeMetrics } from './node-metrics.ts';
+export {
+  type AdminApiOptions,
+  type ApiLimits,
+  type ApiTlsOptions,
+  DEFAULT_LIMITS,
+} from './options.ts';
+export type { Problem, ProblemCode } from './problem.ts';

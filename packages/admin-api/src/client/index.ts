@@ -1,1 +1,14 @@
-export {};
+export type {
+  ActivationView,
+  FlowQuery,
+  FlowView,
+  KernelStatus,
+  MemberStatus,
+  NodeEvent,
+  NodeStatus,
+  TupleView,
+  VerifyReport,
+} from '@raftwall/replicator';
+export { AdminClient, type ClientFlowQuery, type Readiness } from './admin-client.ts';
+export { BadAnswerError, RefusedError, UnreachableError } from './errors.ts';
+export type { ClientTarget } from './request.ts';

@@ -1,0 +1,62 @@
+import type { NodeEvent } from '@raftwall/replicator';
+import { Type } from '@sinclair/typebox';
+import type { FastifyReply } from 'fastify';
+import { ProblemError } from '../problem.ts';
+import type { App } from '../type-provider.ts';
+import type { RouteContext } from './route-context.ts';
+
+/** How often an idle stream shows that it lives; proxies cut connections that are silent for a minute. */
+const KEEP_ALIVE_MS = 15_000;
+
+const EVENT_STREAM = 'text/event-stream';
+
+/** `GET /v1/events`: server-sent events, each with a `NodeEvent` as its data. */
+export function addEventRoutes(app: App, context: RouteContext): void {
+  let streams = 0;
+  app.get(
+    '/v1/events',
+    {
+      config: { produces: [EVENT_STREAM] },
+      schema: {
+        summary: 'What happens on this node, as server-sent events',
+        response: { 200: Type.String({ description: 'data: one NodeEvent as JSON.' }) },
+      },
+    },
+    (_request, reply) => {
+      if (streams >= context.limits.eventStreamsMax) {
+        throw new ProblemError('busy', `${streams} event streams are open already`);
+      }
+      streams += 1;
+      reply.hijack();
+      streamEvents(reply, context, () => {
+        streams -= 1;
+      });
+    },
+  );
+}
+
+function streamEvents(reply: FastifyReply, context: RouteContext, onClose: () => void): void {
+  const { node, limits, stopping } = context;
+  const response = reply.raw;
+  response.writeHead(200, { 'content-type': EVENT_STREAM, 'cache-control': 'no-store' });
+  const write = (text: string) => {
+    // A reader that does not keep up is cut off; it comes back by itself and asks for the status anew.
+    if (response.writableLength > limits.eventBacklogBytesMax) response.destroy();
+    else response.write(text);
+  };
+  write('retry: 2000\n\n');
+  const unsubscribe = node.onEvent((event) => write(toFrame(event)));
+  const keepAlive = setInterval(() => write(': alive\n\n'), KEEP_ALIVE_MS);
+  const end = () => response.end();
+  stopping.addEventListener('abort', end);
+  response.once('close', () => {
+    clearInterval(keepAlive);
+    stopping.removeEventListener('abort', end);
+    unsubscribe();
+    onClose();
+  });
+}
+
+function toFrame(event: NodeEvent): string {
+  return `data: ${JSON.stringify(event)}\n\n`;
+}

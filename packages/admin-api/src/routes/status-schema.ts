@@ -1,0 +1,97 @@
+import type { MemberStatus, NodeStatus } from '@raftwall/replicator';
+import { Type } from '@sinclair/typebox';
+import type { Describes } from './schema-check.ts';
+
+const RoleSchema = Type.Union(
+  ['leader', 'follower', 'candidate', 'learner'].map((role) => Type.Literal(role as Role)),
+);
+type Role = NodeStatus['role'];
+
+const Nullable = <T extends ReturnType<typeof Type.String | typeof Type.Number>>(type: T) =>
+  Type.Union([type, Type.Null()]);
+
+const VrrpSchema = Type.Object({
+  mode: Type.Union([Type.Literal('follow'), Type.Literal('lead'), Type.Literal('strict')]),
+  state: Type.Union([
+    Type.Literal('MASTER'),
+    Type.Literal('BACKUP'),
+    Type.Literal('FAULT'),
+    Type.Literal('STOP'),
+    Type.Literal('UNKNOWN'),
+  ]),
+  splitVip: Type.Boolean({ description: 'Another MASTER holds the epoch (rule A3).' }),
+  trackFileValue: Type.Number(),
+});
+
+const CaptureSchema = Type.Object({
+  lastProposed: Type.Number({ description: 'Newest batch proposed in the current epoch.' }),
+  lastApplied: Type.Number({ description: 'Newest own batch applied.' }),
+  oldestUncommittedMs: Type.Number({ description: 'Age of the oldest uncommitted operation.' }),
+});
+
+const GroupSchema = Type.Object({
+  name: Type.String(),
+  active: Nullable(Type.String()),
+  epoch: Type.Number(),
+  released: Type.Boolean(),
+  nextSequence: Type.Number(),
+});
+
+export const MemberSchema = Type.Object(
+  {
+    id: Type.String(),
+    address: Type.String(),
+    role: RoleSchema,
+    matchIndex: Nullable(Type.Number({ description: 'Known on the leader.' })),
+    reachable: Type.Boolean(),
+    level: Type.Boolean({ description: 'The member committed that its kernel is level.' }),
+  },
+  { $id: 'Member' },
+);
+
+const KernelSchema = Type.Object({
+  entriesInKernel: Nullable(Type.Number()),
+  queued: Type.Number({ description: 'Commands that wait for the kernel.' }),
+  failuresByErrno: Type.Record(Type.String(), Type.Number()),
+  overruns: Type.Number({ description: 'Netlink overruns.' }),
+  reconciling: Type.Boolean(),
+  lastReconcile: Type.Union([
+    Type.Object({
+      reason: Type.String(),
+      created: Type.Number(),
+      updated: Type.Number(),
+      deleted: Type.Number(),
+      durationMs: Type.Number(),
+    }),
+    Type.Null(),
+  ]),
+});
+
+export const StatusSchema = Type.Object(
+  {
+    cluster: Type.String(),
+    node: Type.String(),
+    version: Type.String(),
+    role: RoleSchema,
+    leader: Nullable(Type.String()),
+    term: Type.Number(),
+    commitIndex: Type.Number(),
+    appliedIndex: Type.Number(),
+    kernelIndex: Type.Number({ description: 'Log index up to which the kernel is level.' }),
+    flows: Type.Number({ description: 'Flows in the replicated table.' }),
+    active: Nullable(Type.String({ description: 'Active node of the first traffic group.' })),
+    epoch: Type.Number(),
+    ready: Type.Boolean(),
+    notReadyReason: Nullable(Type.String()),
+    quorum: Type.Boolean(),
+    vrrp: Type.Union([VrrpSchema, Type.Null()]),
+    capture: CaptureSchema,
+    groups: Type.Array(GroupSchema),
+    members: Type.Array(MemberSchema),
+    kernel: KernelSchema,
+  },
+  { $id: 'Status', description: 'What one node knows of itself and its cluster.' },
+);
+
+export const STATUS_IS_THE_READ_MODEL: Describes<typeof StatusSchema, NodeStatus> = true;
+export const MEMBER_IS_THE_READ_MODEL: Describes<typeof MemberSchema, MemberStatus> = true;
