@@ -275,7 +275,7 @@ export class Capture {
     const waiting = [...this.#lookups];
     const flows = waiting.map(([, flow]) => flow);
     this.#dependencies.counters.lookups += flows.length;
-    this.#dependencies.kernel
+    void this.#dependencies.kernel
       .lookup(flows, 'original', (position, entry) => {
         const [text, asked] = waiting[position]!;
         // A DESTROY that came meanwhile has taken the flow out; a later life of the tuple asks for itself.

@@ -68,7 +68,7 @@ export class HolderWatch {
       epoch,
       reason,
     });
-    this.#dependencies.consensus
+    void this.#dependencies.consensus
       .propose(command)
       .catch(() => null)
       .then(() => {

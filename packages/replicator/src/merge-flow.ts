@@ -11,9 +11,24 @@ const copiers: readonly (readonly [number, Copier])[] = [
       into.replyL4 = from.replyL4;
     },
   ],
-  [FlowAttribute.status, (into, from) => void (into.status = from.status)],
-  [FlowAttribute.timeout, (into, from) => void (into.timeoutSeconds = from.timeoutSeconds)],
-  [FlowAttribute.mark, (into, from) => void (into.mark = from.mark)],
+  [
+    FlowAttribute.status,
+    (into, from) => {
+      into.status = from.status;
+    },
+  ],
+  [
+    FlowAttribute.timeout,
+    (into, from) => {
+      into.timeoutSeconds = from.timeoutSeconds;
+    },
+  ],
+  [
+    FlowAttribute.mark,
+    (into, from) => {
+      into.mark = from.mark;
+    },
+  ],
   [
     FlowAttribute.tcp,
     (into, from) => {
@@ -42,7 +57,12 @@ const copiers: readonly (readonly [number, Copier])[] = [
     },
   ],
   [FlowAttribute.labels, (into, from) => into.labels.set(from.labels)],
-  [FlowAttribute.helper, (into, from) => void (into.helper = from.helper)],
+  [
+    FlowAttribute.helper,
+    (into, from) => {
+      into.helper = from.helper;
+    },
+  ],
   [
     FlowAttribute.master,
     (into, from) => {

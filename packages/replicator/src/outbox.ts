@@ -124,7 +124,7 @@ export class Outbox {
   #send(batch: OutboxBatch): void {
     batch.waiting = false;
     // A rejected proposal may or may not be in the log; apply tells a duplicate from a new one (rule A1).
-    this.#dependencies.consensus
+    void this.#dependencies.consensus
       .propose(batch.command)
       .catch(() => refused('gap'))
       .then((outcome) => this.#onOutcome(batch, outcome));

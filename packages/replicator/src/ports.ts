@@ -2,7 +2,7 @@ import type { FlowFields } from '@raftwall/flow-table';
 import type { Outcome } from './cluster-state.ts';
 
 /** What happened to a flow in the kernel. */
-export const KernelEventKind = { new: 0, update: 1, destroy: 2 } as const;
+export const KernelEventKind = { new: 1, update: 2, destroy: 3 } as const;
 
 /** Walks the events of one received batch. `entry` is one reused cell: it is valid until the next `next()`. */
 export interface KernelEventCursor {

@@ -1,0 +1,40 @@
+import {
+  Checkpoint,
+  CheckpointDamagedError,
+  discardCheckpoint,
+  type FlowTable,
+  type LoadedCheckpoint,
+} from '@raftwall/flow-table';
+import type { Logger } from './logger.ts';
+
+export interface OpenedCheckpoint {
+  readonly store: Checkpoint;
+  /** Null for a new or a discarded checkpoint: the log is replayed from its beginning. */
+  readonly position: LoadedCheckpoint | null;
+}
+
+/** Opens the checkpoint and loads the table from it. One that is damaged is discarded (rule T4): the log has it all. */
+export async function openCheckpoint(
+  directory: string,
+  table: FlowTable,
+  logger: Logger,
+): Promise<OpenedCheckpoint> {
+  try {
+    return await openAndLoad(directory, table);
+  } catch (error) {
+    if (!(error instanceof CheckpointDamagedError)) throw error;
+    logger.error({ err: error, directory }, 'the checkpoint is damaged and is discarded');
+    await discardCheckpoint(directory);
+    return await openAndLoad(directory, table);
+  }
+}
+
+async function openAndLoad(directory: string, table: FlowTable): Promise<OpenedCheckpoint> {
+  const store = await Checkpoint.open(directory);
+  try {
+    return { store, position: await store.load(table) };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

@@ -1,0 +1,189 @@
+import {
+  FlowAttribute,
+  type FlowFields,
+  OperationReader,
+  OperationWriter,
+} from '@raftwall/flow-table';
+import {
+  CommandBatch,
+  CommandChannel,
+  type ConntrackCursor,
+  type ConntrackEntry,
+  ConntrackSysctls,
+  Dumper,
+  EventListener,
+} from '@raftwall/netlink';
+import type {
+  InjectOptions,
+  Kernel,
+  KernelBatch,
+  KernelEntryCursor,
+  KernelHandlers,
+  LookupBy,
+} from '@raftwall/replicator';
+
+export interface NetlinkKernelOptions {
+  readonly tcpWindowTracking: 'liberal' | 'strict';
+  /** IP protocols whose events are of interest. */
+  readonly protocols: readonly number[];
+}
+
+/** What an update may carry: the kernel changes neither translation nor helper nor master of a flow. */
+const changeable =
+  FlowAttribute.status |
+  FlowAttribute.timeout |
+  FlowAttribute.mark |
+  FlowAttribute.tcp |
+  FlowAttribute.sctp |
+  FlowAttribute.dccp |
+  FlowAttribute.sequenceAdjustOriginal |
+  FlowAttribute.sequenceAdjustReply;
+
+const lookupsPerBatch = 100;
+const dumpPageBytesMax = 1024 * 1024;
+
+/** The conntrack table of this process's network namespace, behind the port that the replicator declares. */
+export class NetlinkKernel implements Kernel {
+  readonly #options: NetlinkKernelOptions;
+  readonly #onFailure: (error: Error) => void;
+  readonly #commands: CommandChannel;
+  readonly #dumper: Dumper;
+  readonly #sysctls = new ConntrackSysctls();
+  readonly #batch: InjectBatch;
+  readonly #lookups = new CommandBatch();
+  #listener: EventListener | null = null;
+
+  constructor(options: NetlinkKernelOptions, onFailure: (error: Error) => void) {
+    this.#options = options;
+    this.#onFailure = onFailure;
+    this.#batch = new InjectBatch(options.tcpWindowTracking);
+    this.#commands = new CommandChannel({}, { onFailure, metrics: null });
+    this.#dumper = new Dumper({}, { metrics: null });
+  }
+
+  async listen(handlers: KernelHandlers): Promise<void> {
+    // Flows born while nobody listens must emit as well (netlink facts: nf_conntrack_events 2).
+    this.#sysctls.write('nf_conntrack_events', 1);
+    this.#listener = new EventListener(
+      { ignorePortIds: [this.#commands.portId], protocols: this.#options.protocols },
+      {
+        onBatch: (cursor) => handlers.onEvents(cursor),
+        onOverrun: () => handlers.onOverrun(),
+        onFailure: this.#onFailure,
+        metrics: null,
+      },
+    );
+  }
+
+  newBatch(): KernelBatch {
+    return this.#batch.reset();
+  }
+
+  async execute(batch: KernelBatch): Promise<Int32Array> {
+    const { commands } = batch as InjectBatch;
+    await this.#commands.room();
+    return (await this.#commands.execute(commands)).errnos;
+  }
+
+  async lookup(
+    flows: readonly FlowFields[],
+    by: LookupBy,
+    found: (position: number, entry: FlowFields) => void,
+  ): Promise<void> {
+    for (let start = 0; start < flows.length; start += lookupsPerBatch) {
+      await this.#commands.room();
+      const batch = this.#lookups;
+      batch.reset();
+      for (const flow of flows.slice(start, start + lookupsPerBatch)) {
+        batch.get(flow as ConntrackEntry, by);
+      }
+      const { firstSequence } = batch;
+      await this.#commands.execute(batch, (cursor) => {
+        while (cursor.next())
+          found(start + ((cursor.sequence - firstSequence) >>> 0), cursor.entry);
+      });
+    }
+  }
+
+  /** Entries are kept packed until their reader has time: the kernel is not made to wait for the log. */
+  async dump(
+    onPage: (entries: KernelEntryCursor) => void | Promise<void>,
+  ): Promise<{ interrupted: boolean }> {
+    const pages: Uint8Array[] = [];
+    const writer = new OperationWriter({ byteLengthMax: dumpPageBytesMax });
+    const { interrupted } = await this.#dumper.dump({}, (cursor) => pack(cursor, writer, pages));
+    pages.push(writer.finish());
+    for (const page of pages) await onPage(new PackedEntries(page));
+    return { interrupted };
+  }
+
+  count(): number {
+    return this.#sysctls.read('nf_conntrack_count');
+  }
+
+  async close(): Promise<void> {
+    await this.#listener?.stop();
+    await this.#dumper.stop();
+    await this.#commands.stop();
+  }
+}
+
+function pack(cursor: ConntrackCursor, writer: OperationWriter, pages: Uint8Array[]): void {
+  while (cursor.next()) {
+    if (!writer.hasRoom) {
+      pages.push(writer.finish());
+      writer.reset();
+    }
+    writer.create(cursor.entry);
+  }
+}
+
+class PackedEntries implements KernelEntryCursor {
+  readonly #reader: OperationReader;
+
+  constructor(page: Uint8Array) {
+    this.#reader = new OperationReader(page);
+  }
+
+  get entry(): FlowFields {
+    return this.#reader.fields;
+  }
+
+  next(): boolean {
+    return this.#reader.next();
+  }
+}
+
+/** Messages that inject, change and delete flows as a standby does. */
+class InjectBatch implements KernelBatch {
+  readonly commands: CommandBatch;
+
+  constructor(tcpWindowTracking: 'liberal' | 'strict') {
+    this.commands = new CommandBatch({ tcpWindowTracking });
+  }
+
+  get count(): number {
+    return this.commands.count;
+  }
+
+  reset(): this {
+    this.commands.reset();
+    return this;
+  }
+
+  create(flow: FlowFields, inject: InjectOptions): void {
+    flow.timeoutSeconds = inject.timeoutSeconds;
+    const attributes = flow.attributes | FlowAttribute.timeout;
+    this.commands.create(flow as ConntrackEntry, attributes);
+  }
+
+  update(flow: FlowFields, inject: InjectOptions): void {
+    flow.timeoutSeconds = inject.timeoutSeconds;
+    const attributes = (flow.attributes | FlowAttribute.timeout) & changeable;
+    this.commands.update(flow as ConntrackEntry, attributes);
+  }
+
+  delete(flow: FlowFields): void {
+    this.commands.delete(flow as ConntrackEntry);
+  }
+}

@@ -1,0 +1,78 @@
+import type { AdminApiOptions } from '@raftwall/admin-api';
+import {
+  activityDefaults,
+  applierDefaults,
+  captureDefaults,
+  type ReplicatorOptions,
+  readinessDefaults,
+  reconcilerDefaults,
+} from '@raftwall/replicator';
+import type { RaftNodeOptions, TcpTransportOptions } from 'raft-ts';
+import { type DaemonConfig, PROTOCOL_NUMBERS } from './config/options.ts';
+
+/** Without an outcome for so long a proposal is sent again; apply tells duplicates (rule A1). */
+const proposalTimeoutMs = 1_500;
+
+/** What each part is told, from the one configuration. */
+export function raftOptions(config: DaemonConfig): RaftNodeOptions {
+  const { heartbeatMs, electionTimeoutMsMin, electionTimeoutMsMax } = config.cluster.timing;
+  return {
+    id: config.node.id,
+    members: Object.fromEntries(
+      config.cluster.members.map(({ id, address }) => [id, address.text]),
+    ),
+    timing: { heartbeatMs, electionTimeoutMsMin, electionTimeoutMsMax },
+    proposalTimeoutMs,
+  };
+}
+
+export function transportOptions(config: DaemonConfig): TcpTransportOptions {
+  return {
+    clusterId: config.cluster.name,
+    id: config.node.id,
+    listen: config.node.listen.text,
+    insecure: config.peers.insecure,
+    tls: config.peers.tls,
+    peersFile: `${config.node.dataDir}/peers.json`,
+  };
+}
+
+export function replicatorOptions(
+  config: DaemonConfig,
+  kernelIncarnation: string,
+  version: string,
+): ReplicatorOptions {
+  const { cluster, node, capture, vrrp } = config;
+  return {
+    cluster: cluster.name,
+    node: node.id,
+    version,
+    group: vrrp?.groups[0]?.name ?? 'default',
+    kernelIncarnation,
+    domain: {
+      protocols: capture.filter.protocols.map((name) => PROTOCOL_NUMBERS[name]),
+      ignorePrefixes: capture.filter.ignoreAddresses,
+      virtualAddresses: cluster.virtualAddresses,
+      peerAddresses: cluster.members.map(({ address }) => address.host),
+    },
+    capture: { ...captureDefaults, admit: capture.admit },
+    applier: applierDefaults,
+    reconciler: reconcilerDefaults,
+    activity: { ...activityDefaults, holderLostMs: cluster.timing.electionTimeoutMsMax },
+    readiness: readinessDefaults,
+  };
+}
+
+export function adminApiOptions(
+  config: DaemonConfig,
+  dashboardFiles: Readonly<Record<string, string>>,
+): AdminApiOptions {
+  const { socket, listen, tls, tokensFile } = config.api;
+  return {
+    socket,
+    listen: listen === null ? null : { host: listen.host, port: listen.port },
+    tls,
+    tokensFile,
+    dashboardFiles,
+  };
+}
