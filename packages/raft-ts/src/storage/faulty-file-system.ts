@@ -123,6 +123,7 @@ export class FaultyFileSystem implements FileSystem {
   async rename(from: string, to: string): Promise<void> {
     await this.#meet('rename', to);
     await this.#inner.rename(from, to);
+    for (const [file, name] of this.#paths) if (name === from) this.#paths.set(file, to);
   }
 
   async remove(file: string): Promise<void> {

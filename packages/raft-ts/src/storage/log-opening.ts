@@ -116,8 +116,9 @@ async function restore(opening: Opening): Promise<SegmentList> {
   const { directory, fileSystem, vote } = opening;
   const log = await recoverLog(fileSystem, directory, vote.state);
   try {
-    // What was found may be in the page cache only. It counts from now on, so it is made durable; the torn mark comes
-    // before the cut, so that no crash can lose it.
+    // What was found, names included, may be in the page cache only. It counts from now on, so it is made durable; the
+    // torn mark comes before the cut, so that no crash can lose it.
+    await fileSystem.syncDirectory(directory);
     await vote.update({ tornLog: vote.state.tornLog || log.isTorn });
     await dataSyncAsync(fileSystem, log.segments.at(-1)!.file);
     const segments = new SegmentList(fileSystem, log.segments);

@@ -32,7 +32,7 @@ export class SegmentFactory {
   #spare: Spare | null = null;
   #preparing: Promise<void> | null = null;
   #spareNumber = 0;
-  #isStopped = false;
+  #state: 'running' | 'closed' | 'stopped' = 'running';
 
   constructor(fileSystem: FileSystem, directory: string, segmentBytes: number) {
     this.#fileSystem = fileSystem;
@@ -45,7 +45,7 @@ export class SegmentFactory {
    * Resolves also when there is no room for it: the append that needs the room will say so.
    */
   prepare(): Promise<void> {
-    if (this.#spare !== null || this.#isStopped) return Promise.resolve();
+    if (this.#spare !== null || this.#state !== 'running') return Promise.resolve();
     this.#preparing ??= this.#fill().finally(() => {
       this.#preparing = null;
     });
@@ -71,21 +71,17 @@ export class SegmentFactory {
     return { segment, wasPrepared: spare !== null };
   }
 
-  /** Ends the background work after the step in flight; nothing is written after that. */
+  /** The disk failed: ends the background work after the step in flight; nothing is written or removed after that. */
   stop(): void {
-    this.#isStopped = true;
+    this.#state = 'stopped';
   }
 
   /** Waits for the background work and removes the spare; after `stop` it stays, for the next open to remove. */
   async close(): Promise<void> {
-    const wasStopped = this.#isStopped;
-    this.#isStopped = true;
+    if (this.#state === 'running') this.#state = 'closed';
     await this.#preparing?.catch(() => undefined);
-    const spare = this.#spare;
+    if (this.#spare !== null) await this.#giveUp(this.#spare);
     this.#spare = null;
-    if (spare === null) return;
-    if (wasStopped) await this.#fileSystem.close(spare.file);
-    else await this.#discard(spare);
   }
 
   async #createDraft(): Promise<Spare> {
@@ -99,7 +95,7 @@ export class SegmentFactory {
     const zeros = Buffer.alloc(Math.min(stepBytes, this.#segmentBytes));
     try {
       for (let offset = 0; offset < this.#segmentBytes; offset += zeros.length) {
-        if (this.#isStopped) return await this.#fileSystem.close(spare.file);
+        if (this.#state !== 'running') return await this.#giveUp(spare);
         const bytes = Math.min(zeros.length, this.#segmentBytes - offset);
         await writeAsync(this.#fileSystem, spare.file, zeros.subarray(0, bytes), offset);
         await dataSyncAsync(this.#fileSystem, spare.file);
@@ -110,12 +106,12 @@ export class SegmentFactory {
         await this.#fileSystem.close(spare.file).catch(() => undefined);
         throw error;
       }
-      await this.#discard(spare);
+      await this.#giveUp(spare);
     }
   }
 
-  async #discard(spare: Spare): Promise<void> {
+  async #giveUp(spare: Spare): Promise<void> {
     await this.#fileSystem.close(spare.file);
-    await this.#fileSystem.remove(spare.path);
+    if (this.#state !== 'stopped') await this.#fileSystem.remove(spare.path);
   }
 }

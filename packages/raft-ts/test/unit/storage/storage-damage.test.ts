@@ -1,0 +1,307 @@
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Entry } from '../../../src/core/types.ts';
+import { StorageCorruptionError } from '../../../src/storage/index.ts';
+import { appendBatch, textEntries, textEntry } from '../../../src/testing/log-store-contract.ts';
+import { CrashDisk } from './crash-disk.ts';
+import { copyOf, type Restored, restoreFrom, storeOn } from './log-image.ts';
+import { seededRandom } from './random.ts';
+
+// Many small steps, on machines that may be busy.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
+
+const random = seededRandom(20);
+const upTo = (count: number): number => Math.floor(random() * (count + 1));
+
+const newDisk = (): CrashDisk => new CrashDisk(random, () => Promise.resolve());
+
+const headerBytes = 4096;
+const footerBytes = 64;
+const vote = '/log/vote';
+const segment = (sequence: number): string => `/log/${String(sequence).padStart(16, '0')}.segment`;
+
+/** Groups of one to four entries over several segments, an overwritten tail among them. */
+async function fill(disk: CrashDisk, isClosed: boolean): Promise<readonly Entry[]> {
+  const store = storeOn(disk);
+  await store.open();
+  await appendBatch(store, { hardState: { term: 400, votedFor: 'b' } });
+  let log: Entry[] = [];
+  let isOverwritten = false;
+  while (log.length < 400) {
+    const truncateFrom = log.length === 200 && !isOverwritten ? 190 : null;
+    isOverwritten ||= truncateFrom !== null;
+    if (truncateFrom !== null) log = log.slice(0, truncateFrom - 1);
+    const from = log.length + 1;
+    const count = Math.min(1 + upTo(3), log.length < 200 ? 200 - log.length : 400 - log.length);
+    const term = truncateFrom === null ? (log.at(-1)?.term ?? 1) : 7;
+    const text = 'x'.repeat(upTo(200));
+    const entries = Array.from({ length: count }, (_, i) => textEntry(from + i, term, text));
+    await appendBatch(store, { truncateFrom, entries });
+    log = [...log, ...entries];
+  }
+  if (isClosed) await store.close();
+  return log;
+}
+
+/** `toEqual` takes its time over each byte. */
+function isSame(found: readonly Entry[], expected: readonly Entry[]): boolean {
+  return (
+    found.length === expected.length &&
+    found.every(({ index, term, data }, i) => {
+      const other = expected[i]!;
+      return index === other.index && term === other.term && Buffer.compare(data, other.data) === 0;
+    })
+  );
+}
+
+async function outcomeOf(disk: CrashDisk): Promise<Restored | 'refused'> {
+  return restoreFrom(disk).catch((error: unknown) => {
+    expect(error).toBeInstanceOf(StorageCorruptionError);
+    return 'refused' as const;
+  });
+}
+
+describe.each([
+  ['stopped in order', true],
+  ['killed', false],
+])('one flipped bit in the log of a member that was %s', (_, isClosed) => {
+  const disk = newDisk();
+  let log: readonly Entry[] = [];
+  let end = 0;
+
+  beforeAll(async () => {
+    log = await fill(disk, isClosed);
+    const names = [...disk.images().keys()].filter((name) => name.endsWith('.segment')).sort();
+    const last = disk.images().get(names.at(-1)!)!;
+    end = last.length;
+    while (last[end - 1] === 0) end -= 1;
+  });
+
+  it('B20 L3: gives all content, a clear error, or the torn mark; never silently less', async () => {
+    const seen = { whole: 0, refused: 0, torn: 0 };
+    for (let round = 0; round < 500; round++) {
+      const damaged = copyOf(disk);
+      const names = [...damaged.images().keys()].filter((name) => !name.endsWith('.spare'));
+      const name = names[upTo(names.length - 1)]!;
+      const image = damaged.images().get(name)!;
+      image[upTo(image.length - 1)]! ^= 1 << upTo(7);
+      const outcome = await outcomeOf(damaged);
+      if (outcome === 'refused') {
+        seen.refused += 1;
+        continue;
+      }
+      expect(outcome.hardState).toEqual({ term: 400, votedFor: 'b' });
+      expect(isSame(outcome.log, log)).toBe(true);
+      seen[outcome.tornLog ? 'torn' : 'whole'] += 1;
+    }
+    expect(seen.refused).toBeGreaterThan(50);
+    expect(seen.whole).toBeGreaterThan(50);
+  });
+
+  it('B20 L3: every bit of the last 600 bytes of the log may flip', async () => {
+    const last = [...disk.images().keys()].filter((name) => name.endsWith('.segment')).sort();
+    for (let offset = end - 600; offset < end; offset++) {
+      const damaged = copyOf(disk);
+      damaged.images().get(last.at(-1)!)![offset]! ^= 1 << upTo(7);
+      const outcome = await outcomeOf(damaged);
+      if (outcome !== 'refused') expect(isSame(outcome.log, log)).toBe(true);
+    }
+  });
+});
+
+describe('rule L3, what a damaged log means', () => {
+  const text = 'y'.repeat(100);
+  const recordBytes = 32 + 104;
+  const groups = [textEntries(1, 2, 1), textEntries(3, 5, 1)].map((entries) =>
+    entries.map((entry) => textEntry(entry.index, 1, text)),
+  );
+  const body = headerBytes + 2 * recordBytes + footerBytes;
+  const footer = body + 3 * recordBytes;
+  const end = footer + footerBytes;
+
+  /** Two groups, the vote file not naming them yet. */
+  async function twoGroups(): Promise<CrashDisk> {
+    const disk = newDisk();
+    const store = storeOn(disk);
+    await store.open();
+    for (const entries of groups) await appendBatch(store, { entries });
+    return copyOf(disk);
+  }
+
+  const flip = (disk: CrashDisk, offset: number): void => {
+    disk.images().get(segment(1))![offset]! ^= 0x10;
+  };
+
+  it('L3: damage before the last group is corruption, also in a footer', async () => {
+    for (const offset of [headerBytes + 40, body - 20]) {
+      const disk = await twoGroups();
+      flip(disk, offset);
+      await expect(restoreFrom(disk)).rejects.toThrow(StorageCorruptionError);
+    }
+  });
+
+  it('L3: damage in a group whose footer is whole is corruption', async () => {
+    const disk = await twoGroups();
+    flip(disk, body + 50);
+    await expect(restoreFrom(disk)).rejects.toThrow(/a whole footer follows/);
+  });
+
+  it('L3: a whole body with a damaged footer is complete, and the log goes on behind it', async () => {
+    for (let offset = footer; offset < end; offset++) {
+      const disk = await twoGroups();
+      flip(disk, offset);
+      const { tornLog, log } = await restoreFrom(disk);
+      expect(tornLog).toBe(false);
+      expect(log).toEqual(groups.flat());
+      const store = storeOn(disk);
+      await store.open();
+      await appendBatch(store, { entries: [textEntry(6, 1)] });
+      await store.close();
+      expect((await restoreFrom(disk)).log).toEqual([...groups.flat(), textEntry(6, 1)]);
+    }
+  });
+
+  it('L3: a group that was written up to any byte is whole or is cut with the torn mark', async () => {
+    for (let cut = body + 1; cut < end; cut++) {
+      const disk = await twoGroups();
+      disk.images().get(segment(1))!.fill(0, cut);
+      const { tornLog, log } = await restoreFrom(disk);
+      // Trailing zeros are part of what was written: such a cut changes nothing.
+      if (log.length === 5) {
+        expect(cut).toBeGreaterThanOrEqual(footer - 4);
+      } else {
+        expect(log).toEqual(groups[0]);
+        expect(tornLog).toBe(true);
+      }
+    }
+  });
+
+  it('L3: the torn mark stays until a batch clears it', async () => {
+    const disk = await twoGroups();
+    disk
+      .images()
+      .get(segment(1))!
+      .fill(0, footer - 20);
+    expect((await restoreFrom(disk)).tornLog).toBe(true);
+    expect((await restoreFrom(disk)).tornLog).toBe(true);
+    const store = storeOn(disk);
+    await store.open();
+    await appendBatch(store, { entries: [textEntry(3, 2)] });
+    await store.close();
+    expect((await restoreFrom(disk)).tornLog).toBe(true);
+    const leveled = storeOn(disk);
+    await leveled.open();
+    await appendBatch(leveled, { entries: [textEntry(4, 2)], clearTorn: true });
+    await leveled.close();
+    const { tornLog, log } = await restoreFrom(disk);
+    expect(tornLog).toBe(false);
+    expect(log).toEqual([...groups[0]!, textEntry(3, 2), textEntry(4, 2)]);
+  });
+
+  it('L2: a log that ends before the position in the vote file is corruption, not a torn write', async () => {
+    const disk = await twoGroups();
+    await restoreFrom(disk);
+    disk
+      .images()
+      .get(segment(1))!
+      .fill(0, footer - 20);
+    await expect(restoreFrom(disk)).rejects.toThrow(/entry 5 of term 1 was synced/);
+  });
+
+  it('L2: a clean end that lacks whole groups is corruption', async () => {
+    const disk = await twoGroups();
+    await restoreFrom(disk);
+    disk.images().get(segment(1))!.fill(0, body);
+    await expect(restoreFrom(disk)).rejects.toThrow(StorageCorruptionError);
+  });
+
+  it('L1: what an overwritten tail left behind is never read again', async () => {
+    const disk = newDisk();
+    const store = storeOn(disk);
+    await store.open();
+    await appendBatch(store, { entries: textEntries(1, 30, 1) });
+    const old = Buffer.from(disk.images().get(segment(1))!);
+    await appendBatch(store, { truncateFrom: 10, entries: textEntries(10, 12, 2) });
+    await store.close();
+    // The crash undid the shortening of the old segment: its stale records are back, whole and chained.
+    const crashed = copyOf(disk);
+    old.copy(crashed.images().get(segment(1))!);
+    const { log, tornLog } = await restoreFrom(crashed);
+    expect(log).toEqual([...textEntries(1, 9, 1), ...textEntries(10, 12, 2)]);
+    expect(tornLog).toBe(false);
+  });
+});
+
+describe('rule L2, the vote file', () => {
+  async function voted(): Promise<CrashDisk> {
+    const disk = newDisk();
+    const store = storeOn(disk);
+    await store.open();
+    await appendBatch(store, { hardState: { term: 5, votedFor: 'a' } });
+    await appendBatch(store, { hardState: { term: 6, votedFor: 'b' } });
+    return copyOf(disk);
+  }
+
+  it('L2: term and vote survive any damage to one slot', async () => {
+    for (const slot of [0, 1]) {
+      for (let round = 0; round < 100; round++) {
+        const disk = await voted();
+        const image = disk.images().get(vote)!;
+        const from = slot * 4096 + upTo(4095);
+        image.fill(0xee, from, Math.min(from + 1 + upTo(600), (slot + 1) * 4096));
+        expect((await restoreFrom(disk)).hardState).toEqual({ term: 6, votedFor: 'b' });
+      }
+    }
+  });
+
+  it('L2: damage to both slots is corruption', async () => {
+    const disk = await voted();
+    disk.images().get(vote)![100]! ^= 1;
+    disk.images().get(vote)![4096 + 100]! ^= 1;
+    await expect(restoreFrom(disk)).rejects.toThrow(/both slots/);
+  });
+
+  it('L2: a lost or older copy of the file is corruption', async () => {
+    const disk = await voted();
+    const store = storeOn(disk);
+    await store.open();
+    await appendBatch(store, { entries: textEntries(1, 3, 6) });
+    await store.close();
+    await disk.remove(vote);
+    await expect(restoreFrom(disk)).rejects.toThrow(/vote file is missing/);
+  });
+
+  it('a lost segment is corruption', async () => {
+    const disk = newDisk();
+    await fill(disk, true);
+    const names = [...disk.images().keys()].filter((name) => name.endsWith('.segment'));
+    expect(names.length).toBeGreaterThan(3);
+    for (const name of names) {
+      const copy = copyOf(disk);
+      await copy.remove(name);
+      await expect(restoreFrom(copy)).rejects.toThrow(StorageCorruptionError);
+    }
+  });
+
+  it('a segment of another incarnation is corruption', async () => {
+    const disk = await voted();
+    const foreign = await voted();
+    disk
+      .images()
+      .get(segment(1))!
+      .set(foreign.images().get(segment(1))!);
+    await expect(restoreFrom(disk)).rejects.toThrow(/belongs to cluster "c", incarnation/);
+  });
+});
+
+it('damage that comes after the start is found when the entry is read, and latches the store', async () => {
+  const disk = newDisk();
+  const store = storeOn(disk);
+  await store.open();
+  await appendBatch(store, { entries: textEntries(1, 10, 1) });
+  disk.images().get(segment(1))![headerBytes + 100]! ^= 1;
+  expect(() => store.entries(1, 11, 10_000)).toThrow(StorageCorruptionError);
+  expect(store.failure).toBeInstanceOf(StorageCorruptionError);
+  await expect(appendBatch(store, { entries: [textEntry(11, 1)] })).rejects.toThrow(
+    StorageCorruptionError,
+  );
+});
