@@ -1,5 +1,7 @@
 import { bytesToWords, tailOfBytes } from './byte-order.ts';
 
+const PIECE_BYTES = 240;
+
 /**
  * The hash of digests, key ranges and stored flows: 64 bits in two lanes after MurmurHash3 (Appleby; public domain),
  * without a key, equal on all members and for all time. It finds accidents, not forgeries: whoever can forge an operation
@@ -38,6 +40,18 @@ export class DigestHash {
   bytes(buffer: Uint8Array, offset: number, length: number): number {
     const whole = bytesToWords(buffer, offset, length, this.#scratch);
     return this.words(this.#scratch, 0, whole, tailOfBytes(buffer, offset, length));
+  }
+
+  /** Hashes any number of bytes, in pieces chained by the hash of the pieces before; returns `low`. */
+  long(buffer: Uint8Array, offset: number, length: number): number {
+    const chain = new Uint32Array(4);
+    chain[0] = length;
+    for (let at = 0; at < length; at += PIECE_BYTES) {
+      chain[3] = this.bytes(buffer, offset + at, Math.min(PIECE_BYTES, length - at));
+      chain[2] = this.high;
+      chain[1] = this.words(chain, 0, 4);
+    }
+    return this.words(chain, 0, 4);
   }
 }
 

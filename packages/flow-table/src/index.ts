@@ -1,3 +1,11 @@
+export {
+  Checkpoint,
+  type CheckpointDependencies,
+  type CheckpointRound,
+  discardCheckpoint,
+  type LoadedCheckpoint,
+} from './checkpoint.ts';
+export type { CheckpointPosition } from './checkpoint-position.ts';
 export { DigestHash } from './digest-hash.ts';
 export {
   CheckpointDamagedError,
@@ -34,6 +42,7 @@ export {
   type FlowTableDependencies,
   type FlowTableUsage,
 } from './flow-table.ts';
+export type { CheckpointMetrics } from './metrics.ts';
 export {
   OPERATION_BYTES_MAX,
   OPERATION_FORMAT_VERSION,
