@@ -4,7 +4,12 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['packages/*/test/unit/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/unit/**/*.test.ts', 'test/repository/**/*.test.ts'],
+        },
+      },
       { test: { name: 'contract', include: ['packages/*/test/contract/**/*.test.ts'] } },
       {
         test: { name: 'sim', include: ['packages/*/test/sim/**/*.test.ts'], testTimeout: 900_000 },

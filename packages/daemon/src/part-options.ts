@@ -7,8 +7,9 @@ import {
   readinessDefaults,
   reconcilerDefaults,
 } from '@raftwall/replicator';
-import type { RaftNodeOptions, TcpTransportOptions } from 'raft-ts';
+import type { RaftNodeOptions, SegmentLogSettings, TcpTransportOptions } from 'raft-ts';
 import { type DaemonConfig, PROTOCOL_NUMBERS } from './config/options.ts';
+import type { NetlinkKernelOptions } from './netlink-kernel.ts';
 
 /** Without an outcome for so long a proposal is sent again; apply tells duplicates (rule A1). */
 const proposalTimeoutMs = 1_500;
@@ -26,6 +27,10 @@ export function raftOptions(config: DaemonConfig): RaftNodeOptions {
   };
 }
 
+export function segmentLogOptions(config: DaemonConfig): SegmentLogSettings {
+  return { directory: `${config.node.dataDir}/log`, clusterId: config.cluster.name };
+}
+
 export function transportOptions(config: DaemonConfig): TcpTransportOptions {
   return {
     clusterId: config.cluster.name,
@@ -35,6 +40,17 @@ export function transportOptions(config: DaemonConfig): TcpTransportOptions {
     tls: config.peers.tls,
     peersFile: `${config.node.dataDir}/peers.json`,
   };
+}
+
+export function kernelOptions(config: DaemonConfig): NetlinkKernelOptions {
+  return {
+    tcpWindowTracking: config.kernel.tcpWindowTracking,
+    protocols: protocolNumbers(config),
+  };
+}
+
+function protocolNumbers(config: DaemonConfig): readonly number[] {
+  return config.capture.filter.protocols.map((name) => PROTOCOL_NUMBERS[name]);
 }
 
 export function replicatorOptions(
@@ -50,7 +66,7 @@ export function replicatorOptions(
     group: vrrp?.groups[0]?.name ?? 'default',
     kernelIncarnation,
     domain: {
-      protocols: capture.filter.protocols.map((name) => PROTOCOL_NUMBERS[name]),
+      protocols: protocolNumbers(config),
       ignorePrefixes: capture.filter.ignoreAddresses,
       virtualAddresses: cluster.virtualAddresses,
       peerAddresses: cluster.members.map(({ address }) => address.host),

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { AdminApi } from '@raftwall/admin-api';
 import { dashboardFiles } from '@raftwall/dashboard';
-import { FlowTable } from '@raftwall/flow-table';
+import { type Checkpoint, FlowTable } from '@raftwall/flow-table';
 import { errnoName, kernelIncarnation } from '@raftwall/netlink';
 import {
   Admin,
@@ -21,167 +21,210 @@ import type { Logger } from './logger.ts';
 import { NetlinkKernel } from './netlink-kernel.ts';
 import {
   adminApiOptions,
+  kernelOptions,
   raftOptions,
   replicatorOptions,
+  segmentLogOptions,
   transportOptions,
 } from './part-options.ts';
 import { RaftConsensus } from './raft-consensus.ts';
 import type { RunningNode } from './run.ts';
 import { VERSION } from './version.ts';
-import { joinVrrp } from './vrrp.ts';
+import { type JoinedVrrp, joinVrrp } from './vrrp.ts';
 
 const checkpointIntervalMs = 1_000;
 const transferTimeoutMs = 10_000;
 
 /**
- * Builds and starts everything of one node, and says how it is taken down again: the one page that knows all the parts.
+ * Builds and starts everything of one node: the one page that knows all the parts.
  *
  * @throws {Error} Whatever keeps a part from starting; what had started is stopped again.
  */
 export async function startNode(config: DaemonConfig, logger: Logger): Promise<RunningNode> {
-  const failure = new Failure();
-  const started: (() => Promise<unknown>)[] = [];
-  const stopAll = async (): Promise<void> => {
-    for (const stop of started.splice(0).reverse()) await stop();
-  };
+  const node = new WiredNode(config, logger);
   try {
-    const leave = await startParts(config, logger, failure, started);
-    return {
-      failed: failure.occurred,
-      stop: async () => {
-        await leave();
-        await stopAll();
-      },
-    };
+    await node.start();
+    return node;
   } catch (error) {
-    await stopAll();
+    await node.stopParts();
     throw error;
   }
 }
 
-async function startParts(
-  config: DaemonConfig,
-  logger: Logger,
-  failure: Failure,
-  started: (() => Promise<unknown>)[],
-): Promise<() => Promise<void>> {
-  const clock = new SystemClock();
-  const counters = new ReplicatorCounters();
-  const incarnation = kernelIncarnation();
-  const onFailure = (error: Error): void => failure.report(error);
+interface Storage {
+  readonly table: FlowTable;
+  readonly state: ClusterState;
+  readonly checkpoint: Checkpoint;
+  /** What the checkpoint contains; the log is replayed behind it. */
+  readonly applied: { readonly index: number; readonly term: number };
+}
 
-  const table = new FlowTable({}, { nowMs: () => clock.nowMs() });
-  const checkpoint = await openCheckpoint(join(config.node.dataDir, 'table'), table, logger);
-  started.push(() => checkpoint.store.close());
-  const { position } = checkpoint;
-  const state = position === null ? new ClusterState() : ClusterState.decode(position.meta);
+interface Host {
+  readonly kernel: NetlinkKernel;
+  readonly addresses: LocalAddresses;
+  readonly vrrp: JoinedVrrp;
+}
 
-  const kernel = new NetlinkKernel(kernelOptions(config), onFailure);
-  started.push(() => kernel.close());
-  const addresses = new LocalAddresses(onFailure);
-  started.push(() => addresses.stop());
-  const vrrp = await joinVrrp(config, addresses, logger);
-  started.push(() => vrrp.stop());
+class WiredNode implements RunningNode {
+  readonly #config: DaemonConfig;
+  readonly #logger: Logger;
+  readonly #clock = new SystemClock();
+  readonly #failure = new Failure();
+  readonly #onFailure = (error: Error): void => this.#failure.report(error);
+  /** How to stop what has started, the newest last. */
+  readonly #stops: (() => Promise<unknown>)[] = [];
+  #leave: () => Promise<void> = () => Promise.resolve();
 
-  const applied = { index: position?.appliedIndex ?? 0, term: position?.appliedTerm ?? 0 };
-  const replicator = new Replicator(
-    replicatorOptions(config, incarnation, VERSION),
-    applied.index,
-    {
-      kernel,
-      activity: vrrp.activity,
-      readinessSink: vrrp.readiness,
-      addresses,
-      clock,
-      logger,
-      counters,
+  constructor(config: DaemonConfig, logger: Logger) {
+    this.#config = config;
+    this.#logger = logger;
+  }
+
+  get failed(): Promise<Error> {
+    return this.#failure.occurred;
+  }
+
+  async start(): Promise<void> {
+    const storage = await this.#openStorage();
+    const host = await this.#joinHost();
+    const replicator = this.#makeReplicator(storage, host);
+    const stateMachine = new ReplicatedStateMachine(storage.applied, {
+      ...storage,
+      counters: replicator.dependencies.counters,
+      listener: replicator,
+    });
+    const raft = await this.#joinCluster(stateMachine, replicator);
+    const consensus = new RaftConsensus(raft);
+    host.vrrp.follow(consensus);
+    this.#stops.push(async () => replicator.stop());
+    await replicator.start(consensus);
+    this.#checkpoint(storage, stateMachine, raft, replicator);
+    await this.#serve(replicator);
+    this.#leave = async () => {
+      await replicator.leave();
+      await this.#handLeadershipOver(raft);
+    };
+  }
+
+  /** Leaves in order (rule V4). */
+  async stop(): Promise<void> {
+    await this.#leave();
+    await this.stopParts();
+  }
+
+  async stopParts(): Promise<void> {
+    for (const stop of this.#stops.splice(0).reverse()) await stop();
+  }
+
+  async #openStorage(): Promise<Storage> {
+    const table = new FlowTable({}, { nowMs: () => this.#clock.nowMs() });
+    const directory = join(this.#config.node.dataDir, 'table');
+    const { store, position } = await openCheckpoint(directory, table, this.#logger);
+    this.#stops.push(() => store.close());
+    const applied = { index: position?.appliedIndex ?? 0, term: position?.appliedTerm ?? 0 };
+    const state =
+      position === null || applied.index === 0
+        ? new ClusterState()
+        : ClusterState.decode(position.meta);
+    return { table, state, checkpoint: store, applied };
+  }
+
+  async #joinHost(): Promise<Host> {
+    const kernel = new NetlinkKernel(kernelOptions(this.#config), this.#onFailure);
+    this.#stops.push(() => kernel.close());
+    const addresses = new LocalAddresses(this.#onFailure);
+    this.#stops.push(() => addresses.stop());
+    const vrrp = await joinVrrp(this.#config, addresses, this.#logger);
+    this.#stops.push(() => vrrp.stop());
+    return { kernel, addresses, vrrp };
+  }
+
+  #makeReplicator(storage: Storage, host: Host): Replicator {
+    const options = replicatorOptions(this.#config, kernelIncarnation(), VERSION);
+    return new Replicator(options, storage.applied.index, {
+      kernel: host.kernel,
+      addresses: host.addresses,
+      activity: host.vrrp.activity,
+      readinessSink: host.vrrp.readiness,
+      clock: this.#clock,
+      logger: this.#logger,
+      counters: new ReplicatorCounters(),
       errnoName,
-      state,
-      table,
-    },
-  );
-  const stateMachine = new ReplicatedStateMachine(applied, {
-    state,
-    table,
-    counters,
-    listener: replicator,
-  });
-  const store = new SegmentLogStore({
-    directory: join(config.node.dataDir, 'log'),
-    clusterId: config.cluster.name,
-  });
-  const transport = new TcpTransport(transportOptions(config), {
-    incarnation: () => store.incarnation,
-    onPeerRefused: (refusal) => logger.warn(refusal, 'a peer was refused'),
-  });
-  const raft = await RaftNode.open<Outcome>(raftOptions(config), {
-    store,
-    transport,
-    stateMachine,
-  });
-  started.push(() => raft.close());
-  const onStorageFailure = (error: Error): void => {
-    replicator.fail(`the storage failed: ${error.message}`);
-    failure.report(error);
-  };
-  raft.on('storageFailed', onStorageFailure);
-  raft.on('failed', onStorageFailure);
+      state: storage.state,
+      table: storage.table,
+    });
+  }
 
-  const consensus = new RaftConsensus(raft);
-  vrrp.follow(consensus);
-  await replicator.start(consensus);
-  started.push(async () => replicator.stop());
+  async #joinCluster(
+    stateMachine: ReplicatedStateMachine,
+    replicator: Replicator,
+  ): Promise<RaftNode<Outcome>> {
+    const store = new SegmentLogStore(segmentLogOptions(this.#config));
+    const transport = new TcpTransport(transportOptions(this.#config), {
+      incarnation: () => store.incarnation,
+      onPeerRefused: (refusal) => this.#logger.warn(refusal, 'a peer was refused'),
+    });
+    const parts = { store, transport, stateMachine };
+    const raft = await RaftNode.open<Outcome>(raftOptions(this.#config), parts);
+    this.#stops.push(() => raft.close());
+    const onStopped = (error: Error): void => {
+      replicator.fail(`this member has stopped: ${error.message}`);
+      this.#onFailure(error);
+    };
+    raft.on('storageFailed', onStopped);
+    raft.on('failed', onStopped);
+    return raft;
+  }
 
-  const checkpointer = new Checkpointer(
-    { intervalMs: checkpointIntervalMs },
-    {
-      store: checkpoint.store,
-      clock,
-      logger,
-      position: () => ({
-        index: stateMachine.appliedIndex,
-        term: stateMachine.appliedTerm,
-        meta: state.encode(),
-      }),
-      compact: (index) => raft.compact(index),
-      onFailure: onStorageFailure,
-    },
-  );
-  checkpointer.start(applied.index);
-  started.push(() => checkpointer.stop());
+  #checkpoint(
+    { checkpoint, state, applied }: Storage,
+    stateMachine: ReplicatedStateMachine,
+    raft: RaftNode<Outcome>,
+    replicator: Replicator,
+  ): void {
+    const checkpointer = new Checkpointer(
+      { intervalMs: checkpointIntervalMs },
+      {
+        store: checkpoint,
+        clock: this.#clock,
+        logger: this.#logger,
+        position: () => ({
+          index: stateMachine.appliedIndex,
+          term: stateMachine.appliedTerm,
+          meta: state.encode(),
+        }),
+        compact: (index) => raft.compact(index),
+        onFailure: (error) => {
+          replicator.fail(`the checkpoint failed: ${error.message}`);
+          this.#onFailure(error);
+        },
+      },
+    );
+    checkpointer.start(applied.index);
+    this.#stops.push(() => checkpointer.stop());
+  }
 
-  const admin = new Admin({ vrrpMode: config.vrrp?.mode ?? null, transferTimeoutMs }, replicator);
-  const api = new AdminApi(adminApiOptions(config, dashboardFiles), {
-    node: admin,
-    registry: null,
-    logger,
-  });
-  await api.start();
-  started.push(() => api.stop());
+  async #serve(replicator: Replicator): Promise<void> {
+    const vrrpMode = this.#config.vrrp?.mode ?? null;
+    const api = new AdminApi(adminApiOptions(this.#config, dashboardFiles), {
+      node: new Admin({ vrrpMode, transferTimeoutMs }, replicator),
+      registry: null,
+      logger: this.#logger,
+    });
+    await api.start();
+    this.#stops.push(() => api.stop());
+  }
 
-  return async () => {
-    await replicator.leave();
-    await handLeadershipOver(raft, logger);
-  };
-}
-
-function kernelOptions(config: DaemonConfig): ConstructorParameters<typeof NetlinkKernel>[0] {
-  return {
-    tcpWindowTracking: config.kernel.tcpWindowTracking,
-    protocols: replicatorOptions(config, '', VERSION).domain.protocols,
-  };
-}
-
-/** Rule V4: leadership goes to the member that is most level, so that nobody has to wait for an election. */
-async function handLeadershipOver(raft: RaftNode<Outcome>, logger: Logger): Promise<void> {
-  const status = raft.status();
-  if (status.role !== 'leader') return;
-  const others = status.members
-    .filter(({ id, role, reachable }) => id !== status.id && role === 'voter' && reachable)
-    .sort((a, b) => (b.matchIndex ?? 0) - (a.matchIndex ?? 0));
-  const [target] = others;
-  if (target === undefined) return;
-  await raft
-    .transferLeadership(target.id)
-    .catch((error) => logger.warn({ err: error }, 'leadership could not be handed over'));
+  /** Leadership goes to the member that is most level, so that nobody has to wait for an election (rule V4). */
+  async #handLeadershipOver(raft: RaftNode<Outcome>): Promise<void> {
+    const status = raft.status();
+    if (status.role !== 'leader') return;
+    const [target] = status.members
+      .filter(({ id, role, reachable }) => id !== status.id && role === 'voter' && reachable)
+      .sort((a, b) => (b.matchIndex ?? 0) - (a.matchIndex ?? 0));
+    if (target === undefined) return;
+    await raft
+      .transferLeadership(target.id)
+      .catch((error) => this.#logger.warn({ err: error }, 'leadership could not be handed over'));
+  }
 }

@@ -1,8 +1,9 @@
+import type { CheckpointPosition } from '@raftwall/flow-table';
 import type { Clock, Logger } from './ports.ts';
 
 /** Where the table's durable form is written; `Checkpoint` of `@raftwall/flow-table`. */
 export interface CheckpointStore {
-  write(position: { index: number; term: number; meta: Uint8Array }): Promise<unknown>;
+  write(position: CheckpointPosition): Promise<unknown>;
 }
 
 export interface CheckpointerOptions {
@@ -15,7 +16,7 @@ export interface CheckpointerDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   /** What is applied now; applied entries are durable in the own log (rule T4). */
-  readonly position: () => { index: number; term: number; meta: Uint8Array };
+  readonly position: () => CheckpointPosition;
   /** The log up to `index` is not needed for a restart any more. */
   readonly compact: (index: number) => Promise<unknown>;
   readonly onFailure: (error: Error) => void;
@@ -62,10 +63,11 @@ export class Checkpointer {
 
   async #write(): Promise<void> {
     const { store, position, compact, onFailure, logger } = this.#dependencies;
-    const { index, term, meta } = position();
+    const now = position();
+    const { index } = now;
     if (index === this.#writtenIndex) return;
     try {
-      await store.write({ index, term, meta });
+      await store.write(now);
       this.#writtenIndex = index;
       await compact(index);
     } catch (error) {
