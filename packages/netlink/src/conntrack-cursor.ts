@@ -48,6 +48,8 @@ export class ConntrackCursor {
   shown = 0;
   /** A dump's message said that the table changed under it. */
   interrupted = false;
+  /** Skips messages that answer another request than this one; null shows all. */
+  wantedSequence: number | null = null;
 
   #source: DatagramSource;
   readonly #onControl: ControlHandler | null;
@@ -97,6 +99,9 @@ export class ConntrackCursor {
     this.#at = Math.min(at + ((length + 3) & ~3), this.#end);
     const type = view.getUint16(at + 4, true);
     const flags = view.getUint16(at + 6, true);
+    if (this.wantedSequence !== null && view.getUint32(at + 8, true) !== this.wantedSequence) {
+      return false;
+    }
     if ((flags & NLM_F_DUMP_INTR) !== 0) this.interrupted = true;
     if (type >>> 8 !== SUBSYSTEM_CTNETLINK) {
       this.#control(view, at, length, type);

@@ -95,6 +95,8 @@ export class Dumper {
       return Promise.reject(new NetlinkOptionError('zone', '1 to 65535', zone));
     }
     this.#sequence = (this.#sequence % 0xffffffff) + 1;
+    // Pages of a dump that failed half-way may still come; they are skipped.
+    this.#cursor.wantedSequence = this.#sequence;
     this.#cursor.interrupted = false;
     return new Promise((resolve, reject) => {
       this.#running = {

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const PEER = fileURLToPath(new URL('./peer.mjs', import.meta.url));
@@ -32,6 +33,16 @@ export class TestNamespace {
     execFileSync('ip', ['netns', 'exec', this.name, 'nft', '-f', '-'], { input: rules });
   }
 
+  /** Packets are tracked only while some rule asks for it; a NAT chain without a rule does not. */
+  track(): void {
+    this.nft(`table inet track {
+      chain forward {
+        type filter hook forward priority 0;
+        ct state established counter
+      }
+    }`);
+  }
+
   /** Rows of `conntrack -L` without what changes by itself. */
   conntrackRows(family: 'ipv4' | 'ipv6' = 'ipv4'): string[] {
     return this.run(`conntrack -L -f ${family}`)
@@ -59,6 +70,24 @@ export class TestNamespace {
     const rows: { address: string; port: number }[] = [];
     for await (const row of createInterface(child.stdout)) rows.push(JSON.parse(row));
     return rows;
+  }
+
+  /** Opens a TCP connection that asks once now and once more at every `again()`. */
+  async hold(...words: string[]): Promise<{ first: unknown; again: () => Promise<unknown> }> {
+    const child = spawn(
+      'ip',
+      ['netns', 'exec', this.name, process.execPath, PEER, 'tcp-hold', ...words],
+      { stdio: ['pipe', 'pipe', 'inherit'] },
+    );
+    this.#children.push(child);
+    const answer = async (): Promise<unknown> =>
+      JSON.parse(String(await once(child.stdout, 'data')));
+    const first = await answer();
+    const again = (): Promise<unknown> => {
+      child.stdin.write('again\n');
+      return Promise.race([answer(), delay(3000, 'no answer')]);
+    };
+    return { first, again };
   }
 
   dispose(): void {

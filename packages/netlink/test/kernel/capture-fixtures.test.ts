@@ -1,0 +1,111 @@
+import { release } from 'node:os';
+import { eventFilter, NETLINK_NETFILTER, NetlinkSocket } from '@raftwall/netlink';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeDumpRequest } from '../../src/dump-request.ts';
+import { MessageWriter } from '../../src/message-writer.ts';
+import { writeHexFile } from '../support/hex-file.ts';
+import { KernelClient } from '../support/kernel-client.ts';
+import { TestRouter } from '../support/namespace.ts';
+import { ping } from '../support/ping.ts';
+
+const capturing = process.env['RAFTWALL_CAPTURE_FIXTURES'] === '1';
+let net: TestRouter;
+
+beforeAll(async () => {
+  if (!capturing) return;
+  net = new TestRouter();
+  net.router.track();
+  await Promise.all([
+    net.server.serve('udp-serve', 'udp4', '7000'),
+    net.server.serve('udp-serve', 'udp6', '7006'),
+    net.server.serve('tcp-serve', '0.0.0.0', '7001'),
+    net.server.serve('tcp-serve', '::', '7002'),
+  ]);
+});
+
+afterAll(() => net?.dispose());
+
+/** Everything that the kernel has queued at a socket. */
+function receiveAll(socket: NetlinkSocket): Uint8Array[] {
+  const bytes = new Uint8Array(new ArrayBuffer(32 * 1024));
+  const datagrams: Uint8Array[] = [];
+  for (;;) {
+    const length = socket.receive(bytes, false);
+    if (length === 0) return datagrams;
+    datagrams.push(bytes.slice(0, length));
+  }
+}
+
+/** Ends the flows of a protocol, so that their destroy events are there. */
+async function deleteAll(protocol: number): Promise<number> {
+  const kernel = new KernelClient(net.router.path);
+  const entries = (await kernel.dump()).filter((entry) => entry.protocol === protocol);
+  await kernel.run((batch) => {
+    for (const entry of entries) batch.delete(entry);
+  });
+  await kernel.stop();
+  return entries.length;
+}
+
+const scenarios = [
+  ['udp4-events', 17, 'client', 'udp-ask udp4 4000 10.2.0.2 7000'],
+  ['udp6-events', 17, 'client', 'udp-ask udp6 4000 fd02::2 7006'],
+  ['tcp4-events', 6, 'client', 'tcp-ask 4001 10.2.0.2 7001'],
+  ['tcp6-events', 6, 'client', 'tcp-ask 4002 fd02::2 7002'],
+  ['icmp4-events', 1, 'ping', 'ping 10.2.0.2 with id 4321'],
+  ['icmp6-events', 58, 'ping', 'ping fd02::2 with id 4321'],
+] as const;
+
+describe.runIf(capturing)('captures from this kernel', () => {
+  it.each(scenarios)('%s', async (name, protocol, how, words) => {
+    net.router.run('conntrack -F');
+    const socket = new NetlinkSocket({
+      protocol: NETLINK_NETFILTER,
+      namespace: net.router.path,
+      filter: eventFilter({ ignorePortIds: [], protocols: [protocol] }),
+      groups: [1, 2, 3],
+    });
+    if (how === 'ping') expect(ping(net.client.path, words.split(' ')[1]!, 4321)).toBe(true);
+    else await net.client.ask(...words.split(' '));
+    expect(await deleteAll(protocol)).toBeGreaterThan(0);
+    const datagrams = receiveAll(socket);
+    socket.close();
+    writeHexFile(name, `kernel ${release()}: ${words}; then the flow was deleted`, datagrams);
+  });
+
+  it('nat-mark-zone-dump', async () => {
+    net.router.nft(`table ip raw {
+      chain pre {
+        type filter hook prerouting priority -300
+        ct zone set 7
+      }
+    }
+    table ip nat {
+      chain post {
+        type nat hook postrouting priority 100
+        oifname "out" udp dport 7000 snat to 10.2.0.77:5555
+      }
+      chain pre {
+        type nat hook prerouting priority -100
+        ip daddr 203.0.113.5 udp dport 53 dnat to 10.2.0.2:7000
+      }
+    }
+    table ip mangle {
+      chain forward {
+        type filter hook forward priority -150
+        ct mark set 0xcafe
+      }
+    }`);
+    net.router.run('ip addr add 10.2.0.77/24 dev out');
+    net.router.run('conntrack -F');
+    await net.client.ask('udp-ask', 'udp4', '4003', '203.0.113.5', '53');
+    const socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER, namespace: net.router.path });
+    const writer = new MessageWriter(0);
+    writeDumpRequest(writer, 42, { zone: 7 });
+    socket.send(writer.bytes, writer.length);
+    const datagrams = receiveAll(socket);
+    socket.close();
+    const comment = 'dump of zone 7 (sequence 42): UDP with SNAT, DNAT, mark 0xcafe in zone 7';
+    writeHexFile('nat-mark-zone-dump', `kernel ${release()}: ${comment}`, datagrams);
+  });
+});
