@@ -23,6 +23,8 @@ import type {
 } from '@raftwall/replicator';
 
 export interface NetlinkKernelOptions {
+  /** Path of a network namespace such as `/run/netns/blue`; the process's own when absent. */
+  readonly namespace?: string;
   readonly tcpWindowTracking: 'liberal' | 'strict';
   /** IP protocols whose events are of interest. */
   readonly protocols: readonly number[];
@@ -48,7 +50,7 @@ export class NetlinkKernel implements Kernel {
   readonly #onFailure: (error: Error) => void;
   readonly #commands: CommandChannel;
   readonly #dumper: Dumper;
-  readonly #sysctls = new ConntrackSysctls();
+  readonly #sysctls: ConntrackSysctls;
   readonly #batch: InjectBatch;
   readonly #lookups = new CommandBatch();
   #listener: EventListener | null = null;
@@ -57,15 +59,25 @@ export class NetlinkKernel implements Kernel {
     this.#options = options;
     this.#onFailure = onFailure;
     this.#batch = new InjectBatch(options.tcpWindowTracking);
-    this.#commands = new CommandChannel({}, { onFailure, metrics: null });
-    this.#dumper = new Dumper({}, { metrics: null });
+    this.#sysctls = new ConntrackSysctls(this.#place);
+    this.#commands = new CommandChannel(this.#place, { onFailure, metrics: null });
+    this.#dumper = new Dumper(this.#place, { metrics: null });
+  }
+
+  get #place(): { namespace?: string } {
+    const { namespace } = this.#options;
+    return namespace === undefined ? {} : { namespace };
   }
 
   async listen(handlers: KernelHandlers): Promise<void> {
     // Flows born while nobody listens must emit as well (netlink facts: nf_conntrack_events 2).
     this.#sysctls.write('nf_conntrack_events', 1);
     this.#listener = new EventListener(
-      { ignorePortIds: [this.#commands.portId], protocols: this.#options.protocols },
+      {
+        ...this.#place,
+        ignorePortIds: [this.#commands.portId],
+        protocols: this.#options.protocols,
+      },
       {
         onBatch: (cursor) => handlers.onEvents(cursor),
         onOverrun: () => handlers.onOverrun(),

@@ -340,6 +340,7 @@ export class Replicator implements AppliedListener {
   }
 
   #onActive(epoch: number): void {
+    this.#heardActive = true;
     this.applier.setMode('active');
     this.parts.capture.start(this.options.group, epoch);
     this.#lastAliveMs = this.#dependencies.clock.nowMs();
@@ -364,7 +365,7 @@ export class Replicator implements AppliedListener {
   }
 
   #becomeStandby(reason: string): void {
-    this.applier.setMode('standby');
+    this.applier.setMode(this.#heardActive ? 'standby' : 'blocked');
     this.#reconcile(reason);
   }
 
