@@ -22,9 +22,10 @@ export class AddressWatch {
     return this.#present;
   }
 
+  /** Ends it without a word; the address counts as absent. */
   close(): void {
     this.#monitor.kill('SIGKILL');
-    this.#set(false);
+    this.#present = false;
   }
 
   #takeLine(line: string): void {

@@ -19,7 +19,7 @@ export { Firewall, type FirewallEvents, type FirewallOptions } from './firewall.
 export { seedFlows } from './flow-seeder.ts';
 export { Namespace, NamespaceSet, sweepOrphans } from './namespace.ts';
 export type { StatusView } from './raftwall-daemon.ts';
-export type { InvalidCounters, RulesetOptions } from './ruleset.ts';
+export { applyRuleset, type InvalidCounters, type RulesetOptions } from './ruleset.ts';
 export { type SshOptions, SshSession } from './ssh-session.ts';
 export { Timeline, type TimelineEvent, type TimelineOutput, type Tone } from './timeline.ts';
 export { Topology } from './topology.ts';

@@ -5,13 +5,15 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { firewallAddresses, plan, virtualAddresses } from './address-plan.ts';
 import { run } from './command.ts';
-import { LabError } from './errors.ts';
+import { CommandFailedError, LabError } from './errors.ts';
 import { ManagedProcess } from './managed-process.ts';
 import type { Namespace } from './namespace.ts';
 
 const RAFTWALLD = fileURLToPath(new URL('../../daemon/bin/raftwalld', import.meta.url));
 const RAFTWALL = fileURLToPath(new URL('../../cli/bin/raftwall', import.meta.url));
 const READ_TIMEOUT_MS = 2000;
+/** Of `raftwall`: not reachable, not ready. */
+const RETRY_EXIT_CODES: ReadonlySet<number | null> = new Set([3, 4]);
 
 /** How one firewall's raftwalld is set up. */
 export interface RaftwallOptions {
@@ -92,8 +94,9 @@ export class RaftwallDaemon {
         return JSON.parse(text) as StatusView;
       } catch (error) {
         this.#running();
-        if (performance.now() >= deadline) throw error;
+        const code = error instanceof CommandFailedError ? error.exitCode : null;
         // A daemon that has not opened its socket yet is waited for as well.
+        if (!RETRY_EXIT_CODES.has(code) || performance.now() >= deadline) throw error;
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }
