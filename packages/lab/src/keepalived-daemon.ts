@@ -81,9 +81,7 @@ export class KeepalivedDaemon {
 
 /** keepalived's configuration for `vrrp.mode: follow`. One statement a line: it ignores what follows
  * a brace on the same line. */
-export function keepalivedConfig(
-  options: KeepalivedOptions & { readonly priority: number },
-): string {
+function keepalivedConfig(options: KeepalivedOptions & { readonly priority: number }): string {
   const { stateDirectory, priority } = options;
   const instances: readonly (readonly [string, string, number, string])[] = [
     ['VI_in', 'eth1', 51, `${plan.virtualLeft}/24`],

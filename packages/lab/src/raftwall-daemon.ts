@@ -137,7 +137,7 @@ export class RaftwallDaemon {
 }
 
 /** raftwalld's configuration, as a plain object. */
-export function raftwallConfig(options: RaftwallOptions, socket: string): object {
+function raftwallConfig(options: RaftwallOptions, socket: string): object {
   const members = Array.from({ length: options.members }, (_, i) => ({
     id: `fw${i + 1}`,
     address: `${firewallAddresses(i + 1).members}:${plan.peerPort}`,

@@ -5,7 +5,7 @@ const AGREEMENT_MS = 1000;
 
 /** Compares the kernels of all firewalls with power with that of the holder, NAT included.
  * @returns one line for each difference */
-export async function tableDifferences(cluster: Cluster, source?: string): Promise<string[]> {
+async function tableDifferences(cluster: Cluster, source?: string): Promise<string[]> {
   const filter = source === undefined ? {} : { source };
   const views = await Promise.all(
     cluster.powered.map(async (firewall) => ({
