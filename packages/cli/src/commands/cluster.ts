@@ -1,0 +1,50 @@
+import type { Run } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+import { membersText } from '../output/status-text.ts';
+import { jsonText, table } from '../output/table.ts';
+
+/** `members`. */
+export const members: Run = async ({ client, terminal, json }) => {
+  const list = await client.members();
+  await terminal.out(json ? jsonText(list) : membersText(list));
+  return EXIT.done;
+};
+
+/** `activations`: who became active when, and who was refused. */
+export const activations: Run = async ({ client, terminal, json }) => {
+  const list = await client.activations();
+  const rows = list.map((it) => [
+    String(it.index),
+    it.group,
+    String(it.epoch),
+    it.node,
+    it.accepted ? 'accepted' : `refused: ${it.refusedReason ?? 'no reason given'}`,
+  ]);
+  const heading = ['INDEX', 'GROUP', 'EPOCH', 'NODE', 'OUTCOME'];
+  await terminal.out(json ? jsonText(list) : table(heading, rows));
+  return EXIT.done;
+};
+
+/** `verify`: 0 when kernel and tables are equal, 1 when not. */
+export const verify: Run = async ({ client, terminal, json }) => {
+  const report = await client.verify();
+  const rows = report.nodes.map((it) => [
+    it.node,
+    String(it.missing),
+    String(it.extra),
+    String(it.different),
+  ]);
+  const verdict = report.equal ? 'equal\n' : 'not equal\n';
+  const text = table(['NODE', 'MISSING', 'EXTRA', 'DIFFERENT'], rows) + verdict;
+  await terminal.out(json ? jsonText(report) : text);
+  return report.equal ? EXIT.done : EXIT.refused;
+};
+
+/** `transfer NODE`: returns when the target leads. */
+export function transfer(target: string): Run {
+  return async ({ client, terminal, json }) => {
+    await client.transfer(target);
+    await terminal.out(json ? jsonText({ target }) : `${target} leads now\n`);
+    return EXIT.done;
+  };
+}

@@ -1,0 +1,83 @@
+import { Command } from 'commander';
+import { activations, members, transfer, verify } from './commands/cluster.ts';
+import { type FlowFilterOptions, flows } from './commands/flows.ts';
+import { status, statusWhenReady } from './commands/status.ts';
+import { watch } from './commands/watch.ts';
+import type { Run } from './context.ts';
+import { addGlobalOptions } from './global-options.ts';
+import { VERSION } from './version.ts';
+
+/** Hears which command was chosen; only then something runs. */
+export type Choose = (run: Run, command: Command) => void;
+
+/** The commands with their options and help. */
+export function createProgram(choose: Choose): Command {
+  const program = addGlobalOptions(new Command('raftwall'))
+    .description('Asks and steers the raftwalld of this firewall')
+    .version(VERSION)
+    .addHelpText('after', AFTER_HELP);
+  const add = (synopsis: string, description: string) =>
+    // Global options count behind the command too.
+    addGlobalOptions(program.command(synopsis).description(description)).allowExcessArguments(
+      false,
+    );
+  add('status', 'what this node knows of itself and its cluster')
+    .option('--wait-ready <seconds>', 'wait until the node is ready; exit 4 if it is not in time')
+    .action(({ waitReady }: { waitReady?: string }, command: Command) =>
+      choose(waitReady === undefined ? status : statusWhenReady(waitReady), command),
+    );
+  addFlows(add).action((options: FlowFilterOptions, command: Command) =>
+    choose(flows(onlyFilters(options)), command),
+  );
+  add('members', 'the members of the cluster').action((_options, command) =>
+    choose(members, command),
+  );
+  add('activations', 'which node became active when, and who was refused').action(
+    (_options, command) => choose(activations, command),
+  );
+  add('transfer <node>', 'move leadership, and by VRRP the virtual addresses, to a member').action(
+    (node: string, _options, command: Command) => choose(transfer(node), command),
+  );
+  add('verify', 'compare kernel and tables; exit 1 if they differ').action((_options, command) =>
+    choose(verify, command),
+  );
+  add('watch', 'what happens on this node, line by line').action((_options, command) =>
+    choose(watch, command),
+  );
+  return program;
+}
+
+const AFTER_HELP = `
+conntrackd's verbs -i -e -x -c -f -F -R -B -n -t -s -k work too; see raftwall -s --help.
+
+Exit codes: 0 done, 1 refused or failed, 2 usage, 3 daemon unreachable, 4 not ready (status --wait-ready).`;
+
+const FILTERS = [
+  'proto',
+  'src',
+  'dst',
+  'sport',
+  'dport',
+  'state',
+  'zone',
+  'mark',
+  'limit',
+] as const;
+
+function addFlows(add: (synopsis: string, description: string) => Command): Command {
+  return add('flows', 'the replicated flows, in the style of conntrack -L; --json gives NDJSON')
+    .option('--proto <name>', 'protocol: a name such as tcp, or a number')
+    .option('--src <prefix>', 'original source: address or prefix')
+    .option('--dst <prefix>', 'original destination: address or prefix')
+    .option('--sport <port>', 'original source port')
+    .option('--dport <port>', 'original destination port')
+    .option('--state <state>', 'state of TCP, SCTP or DCCP, such as ESTABLISHED')
+    .option('--zone <zone>', 'conntrack zone')
+    .option('--mark <mark>', 'mark, decimal or hexadecimal')
+    .option('--limit <count>', 'at most so many flows');
+}
+
+function onlyFilters(options: FlowFilterOptions): FlowFilterOptions {
+  const given = FILTERS.filter((name) => options[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [name, options[name]]));
+}

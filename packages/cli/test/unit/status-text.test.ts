@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest';
+import { sampleStatus } from '../../../admin-api/test/fixtures/fake-node.ts';
+import { statusText } from '../../src/output/status-text.ts';
+
+it('the status on a terminal is coloured, and says what is wrong', () => {
+  const status = sampleStatus({
+    ready: false,
+    notReadyReason: 'no leader named a commit index',
+    quorum: false,
+    leader: null,
+    active: null,
+    vrrp: { mode: 'follow', state: 'MASTER', splitVip: true, trackFileValue: 0 },
+  });
+  const text = statusText(status, { isInteractive: true });
+  expect(text).toContain('ready    \u001b[31mno\u001b[0m: no leader named a commit index\n');
+  expect(text).toContain('leader   \u001b[33mnone\u001b[0m (term 3)\n');
+  expect(text).toContain('\u001b[31m, another MASTER holds the epoch\u001b[0m\n');
+});
+
+it('the status without VRRP says what that means', () => {
+  const text = statusText(sampleStatus({ vrrp: null }), { isInteractive: false });
+  expect(text).toContain('vrrp     none: the leader is the active node\n');
+});
