@@ -4,13 +4,16 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NodeEvent } from '@raftwall/replicator';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AdminApi } from '../../src/admin-api.ts';
 import { AdminClient } from '../../src/client/admin-client.ts';
 import { BadAnswerError, RefusedError, UnreachableError } from '../../src/client/errors.ts';
 import { NotASocketError, SocketInUseError, UnprotectedListenError } from '../../src/errors.ts';
 import type { AdminApiOptions } from '../../src/options.ts';
 import { FakeNode, sampleFlow, sampleStatus } from '../fixtures/fake-node.ts';
+
+// Processes and schema compilers start slowly on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 let directory = '';
 let socket = '';

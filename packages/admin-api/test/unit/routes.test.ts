@@ -1,10 +1,13 @@
 import type { AdminRefusal } from '@raftwall/replicator';
 import { Counter, Registry } from 'prom-client';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Access, buildApp } from '../../src/app.ts';
 import { Tokens } from '../../src/auth.ts';
 import { type ApiLimits, DEFAULT_LIMITS } from '../../src/options.ts';
 import { FakeNode, sampleFlow, sampleStatus } from '../fixtures/fake-node.ts';
+
+// Processes and schema compilers start slowly on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 let node: FakeNode;
 

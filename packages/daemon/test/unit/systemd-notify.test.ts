@@ -81,9 +81,9 @@ describe('systemd notification', () => {
       context.skip('systemd-notify is not here');
     const directory = await mkdtemp(join(tmpdir(), 'raftwall-notify-'));
     const socket = join(directory, 'notify');
-    // systemd-notify adds a BARRIER=1 with a descriptor and waits until it is closed: perl closes it by ending.
+    // systemd-notify adds a BARRIER=1 with a descriptor and waits until it is closed, as recv does by not taking it.
     const script = `use Socket; socket(S, PF_UNIX, SOCK_DGRAM, 0); bind(S, sockaddr_un($ARGV[0]));
-      $| = 1; print "bound\\n"; recv(S, $b, 4096, 0); $b =~ s/\\n/;/g; print "$b\\n";`;
+      $| = 1; print "bound\\n"; recv(S, $b, 4096, 0); $b =~ s/\\n/;/g; print "$b\\n"; recv(S, $b, 4096, 0);`;
     const perl = spawn('perl', ['-e', script, socket]);
     try {
       const lines = createInterface(perl.stdout)[Symbol.asyncIterator]();
