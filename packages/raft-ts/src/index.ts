@@ -89,3 +89,4 @@ export type {
   Transport,
 } from './ports.ts';
 export * from './storage/index.ts';
+export * from './transport/index.ts';
