@@ -1,12 +1,11 @@
-/** What went wrong in the durable log; `code` is stable, the message names the file and the place in it. */
-export class StorageError extends Error {
-  readonly code: string;
+import { RaftError } from '../errors.ts';
+
+/** What went wrong in the durable log; the message names the file and the place in it. */
+export class StorageError extends RaftError {
   readonly path: string;
 
   constructor(code: string, path: string, message: string, cause?: unknown) {
-    super(`${message} (${path})`, cause === undefined ? undefined : { cause });
-    this.name = new.target.name;
-    this.code = code;
+    super(code, `${message} (${path})`, { path }, cause);
     this.path = path;
   }
 }

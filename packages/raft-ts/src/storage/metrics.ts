@@ -1,11 +1,7 @@
-interface Counter {
-  inc(value?: number): void;
-}
+import type { Counter, Histogram } from '../metrics.ts';
+
 interface Gauge {
   set(value: number): void;
-}
-interface Histogram {
-  observe(value: number): void;
 }
 
 /** What a `SegmentLogStore` counts. Any Prometheus client's metrics fit. */

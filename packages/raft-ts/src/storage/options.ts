@@ -1,4 +1,4 @@
-import { StorageUsageError } from './errors.ts';
+import { InvalidOptionError } from '../errors.ts';
 
 /** Where and how a `SegmentLogStore` keeps its files. */
 export interface SegmentLogOptions {
@@ -24,11 +24,11 @@ export const segmentLogDefaults = Object.freeze({
 export type SegmentLogSettings = Pick<SegmentLogOptions, 'directory' | 'clusterId'> &
   Partial<SegmentLogOptions>;
 
-/** @throws {StorageUsageError} If a value is outside its range; the message names the option. */
+/** @throws {InvalidOptionError} If a value is outside its range; the message names the option. */
 export function resolveSegmentLogOptions(settings: SegmentLogSettings): SegmentLogOptions {
   const options = { ...segmentLogDefaults, ...settings };
-  const require = (holds: boolean, option: string, allowed: string): void => {
-    if (!holds) throw new StorageUsageError(settings.directory, `${option} must be ${allowed}`);
+  const require = (holds: boolean, option: keyof SegmentLogOptions, allowed: string): void => {
+    if (!holds) throw new InvalidOptionError(option, allowed, options[option]);
   };
   const within = (value: number, min: number, max: number): boolean =>
     Number.isSafeInteger(value) && value >= min && value <= max;

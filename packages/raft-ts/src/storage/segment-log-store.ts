@@ -60,7 +60,7 @@ export class SegmentLogStore implements LogStore {
   #isPositionDue = false;
   #compaction: Promise<void> = Promise.resolve();
 
-  /** @throws {StorageUsageError} If an option is out of range. */
+  /** @throws {InvalidOptionError} If an option is out of range. */
   constructor(settings: SegmentLogSettings, dependencies: Partial<SegmentLogDependencies> = {}) {
     this.#options = resolveSegmentLogOptions(settings);
     this.#dependencies = {

@@ -27,7 +27,7 @@ async function fill(disk: CrashDisk, isClosed: boolean): Promise<readonly Entry[
   let log: Entry[] = [];
   let isOverwritten = false;
   while (log.length < 400) {
-    const truncateFrom = log.length === 200 && !isOverwritten ? 190 : null;
+    const truncateFrom: number | null = log.length === 200 && !isOverwritten ? 190 : null;
     isOverwritten ||= truncateFrom !== null;
     if (truncateFrom !== null) log = log.slice(0, truncateFrom - 1);
     const from = log.length + 1;
