@@ -15,16 +15,29 @@ export const EXIT = Object.freeze({
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** System errors that mean the disk, not the program. */
-const STORAGE_ERRNOS = new Set(['EIO', 'ENOSPC', 'EROFS', 'EDQUOT']);
+const STORAGE_ERRNOS: ReadonlySet<unknown> = new Set(['EIO', 'ENOSPC', 'EROFS', 'EDQUOT']);
+
+/** Failures of log, vote or checkpoint for which a restart on the same disk is no remedy. */
+export const STORAGE_ERRORS: ReadonlySet<string> = new Set([
+  'MemberFailedError',
+  'StorageCorruptionError',
+  'StorageFailedError',
+  'StorageFormatError',
+  'StorageIdentityError',
+  'AppliedBeyondLogError',
+  'CheckpointDamagedError',
+  'CheckpointOpenError',
+  'CheckpointVersionError',
+  'CheckpointWriteError',
+]);
 
 /** @returns How a node that failed with this error ends: a storage error, also as a cause, is told apart from all others. */
 export function exitCodeOf(error: unknown): ExitCode {
   const seen = new Set<unknown>();
   for (let cause = error; cause instanceof Error && !seen.has(cause); cause = cause.cause) {
     seen.add(cause);
-    const code = 'code' in cause ? cause.code : null;
-    const byErrno = typeof code === 'string' && STORAGE_ERRNOS.has(code);
-    if (byErrno || cause.name.startsWith('Storage')) return EXIT.storage;
+    const byErrno = 'code' in cause && STORAGE_ERRNOS.has(cause.code);
+    if (byErrno || STORAGE_ERRORS.has(cause.name)) return EXIT.storage;
   }
   return EXIT.software;
 }

@@ -7,7 +7,7 @@ import type { SystemdNotifier } from './systemd-notify.ts';
 export interface RunningNode {
   /** Leaves in order (rule V4); resolves when everything is closed. */
   stop(): Promise<void>;
-  /** Resolves with the error when the node's storage has failed; pending as long as it has not. */
+  /** Resolves with the error when the node is unfit to go on, such as by a failed disk; pending as long as it is fit. */
   readonly failed: Promise<Error>;
 }
 
@@ -22,7 +22,7 @@ export interface RunDependencies {
   readonly stopSignal: Promise<string>;
 }
 
-/** Runs one node until it is asked to leave or its storage fails, and leaves in order either way (rule V4). */
+/** Runs one node until it is asked to leave or it fails, and leaves in order either way (rule V4). */
 export async function run(config: DaemonConfig, dependencies: RunDependencies): Promise<ExitCode> {
   const { logger, notifier } = dependencies;
   let node: RunningNode;
@@ -47,8 +47,8 @@ async function untilOver(node: RunningNode, dependencies: RunDependencies): Prom
       return EXIT.ok;
     }),
     node.failed.then((error) => {
-      logger.fatal({ err: error }, 'The storage has failed, leaving in order');
-      return EXIT.storage;
+      logger.fatal({ err: error }, 'The node has failed, leaving in order');
+      return exitCodeOf(error);
     }),
   ]);
 }

@@ -129,6 +129,13 @@ describe('raftwalld with a node', () => {
     expect(stderr).toContain('fake node stops');
   });
 
+  it('leaves in order and exits 70 after a failure that a restart may mend', async () => {
+    const { code, stderr } = await collect(startFake('kernel'));
+    expect(code).toBe(70);
+    expect(stderr).toContain('the listener has stopped');
+    expect(stderr).toContain('fake node stops');
+  });
+
   it.each([
     ['no-start', 'The peer port is taken'],
     ['rejection', 'nobody caught me'],
