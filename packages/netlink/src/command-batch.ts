@@ -1,6 +1,6 @@
 import { ConntrackAttribute } from './conntrack-attribute.ts';
 import { type TupleDirection, writeChanges, writeKey, writeNewEntry } from './conntrack-encoder.ts';
-import type { ConntrackEntry } from './conntrack-entry.ts';
+import type { ConntrackFields } from './conntrack-entry.ts';
 import { Cta, CtMessage, SUBSYSTEM_CTNETLINK } from './ctnetlink-protocol.ts';
 import { BatchTooLargeError } from './errors.ts';
 import { MESSAGE_BYTES_MAX, MessageWriter } from './message-writer.ts';
@@ -59,7 +59,7 @@ export class CommandBatch {
    * @param attributes Which of the entry's attributes to send, default all that it has; bits of `ConntrackAttribute`.
    * @returns Number of the message in the batch.
    */
-  create(entry: ConntrackEntry, attributes: number = entry.attributes): number {
+  create(entry: ConntrackFields, attributes: number = entry.attributes): number {
     this.#begin(CtMessage.new, NLM_F_CREATE | NLM_F_EXCL, entry);
     const timeout =
       attributes & ConntrackAttribute.timeout ? entry.timeoutSeconds : this.#timeoutSecondsDefault;
@@ -75,7 +75,7 @@ export class CommandBatch {
    * @param kernelStatus The status that the kernel's entry has, or'ed into a status that is sent. Without it EXPECTED,
    * SEEN_REPLY or ASSURED of the kernel would be cleared, which is EBUSY: then leave `status` out of `attributes`.
    */
-  update(entry: ConntrackEntry, attributes: number, kernelStatus: number = 0): number {
+  update(entry: ConntrackFields, attributes: number, kernelStatus: number = 0): number {
     this.#begin(CtMessage.new, 0, entry);
     writeKey(this.#writer, entry, 'original');
     writeChanges(this.#writer, entry, attributes, kernelStatus, this.#liberal);
@@ -85,21 +85,21 @@ export class CommandBatch {
   /**
    * Ends the flow that has this original, or this reply, tuple; ENOENT if there is none.
    *
-   * @param withId Only if its CTA_ID is still `entry.id`.
+   * @param id Only if its CTA_ID is this one; null for any.
    */
   delete(
-    entry: ConntrackEntry,
+    entry: ConntrackFields,
     direction: TupleDirection = 'original',
-    withId: boolean = false,
+    id: number | null = null,
   ): number {
     this.#begin(CtMessage.delete, 0, entry);
     writeKey(this.#writer, entry, direction);
-    if (withId) this.#writer.attributeU32(Cta.id, entry.id);
+    if (id !== null) this.#writer.attributeU32(Cta.id, id);
     return this.#end();
   }
 
   /** Asks for the flow that has this original, or this reply, tuple; ENOENT if there is none. */
-  get(entry: ConntrackEntry, direction: TupleDirection = 'original'): number {
+  get(entry: ConntrackFields, direction: TupleDirection = 'original'): number {
     this.#begin(CtMessage.get, 0, entry);
     writeKey(this.#writer, entry, direction);
     return this.#end();
@@ -110,7 +110,7 @@ export class CommandBatch {
     if (this.#count > 0) this.#writer.acknowledgeLast();
   }
 
-  #begin(message: number, flags: number, entry: ConntrackEntry): void {
+  #begin(message: number, flags: number, entry: ConntrackFields): void {
     const writer = this.#writer;
     if (writer.length + MESSAGE_BYTES_MAX > BATCH_BYTES_MAX) {
       throw new BatchTooLargeError(this.#count, this.#count, writer.length, BATCH_BYTES_MAX);

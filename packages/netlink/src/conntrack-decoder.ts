@@ -1,5 +1,5 @@
 import { ConntrackAttribute } from './conntrack-attribute.ts';
-import type { ConntrackEntry, SequenceAdjustment } from './conntrack-entry.ts';
+import { AddressCell, type ConntrackEntry, type SequenceAdjustment } from './conntrack-entry.ts';
 import { decodedTuple, decodeTuple } from './conntrack-tuple-decoder.ts';
 import {
   Cta,
@@ -44,14 +44,39 @@ export function decodeConntrackEntry(
     const stop = next + length;
     if (length < 4 || stop > end) return false;
     const type = view.getUint16(next + 2, true) & NLA_TYPE_MASK;
-    if (!decodeAttribute(view, type, next + 4, stop, entry)) return false;
+    const valid =
+      type < SCALARS.length && SCALARS[type] === 1
+        ? length === 8 && decodeScalar(view, type, next + 4, entry)
+        : decodeNested(view, type, next + 4, stop, entry);
+    if (!valid) return false;
     if (type === Cta.tupleOriginal) original = true;
     next += (length + 3) & ~3;
   }
   return original;
 }
 
-function decodeAttribute(
+/** Attributes that are one word. */
+const SCALARS = new Uint8Array(16);
+for (const type of [Cta.status, Cta.timeout, Cta.mark, Cta.id]) SCALARS[type] = 1;
+
+function decodeScalar(view: DataView, type: number, at: number, entry: ConntrackEntry): boolean {
+  const value = view.getUint32(at);
+  if (type === Cta.id) {
+    entry.id = value;
+  } else if (type === Cta.status) {
+    entry.status = value;
+    entry.attributes |= ConntrackAttribute.status;
+  } else if (type === Cta.timeout) {
+    entry.timeoutSeconds = value;
+    entry.attributes |= ConntrackAttribute.timeout;
+  } else {
+    entry.mark = value;
+    entry.attributes |= ConntrackAttribute.mark;
+  }
+  return true;
+}
+
+function decodeNested(
   view: DataView,
   type: number,
   at: number,
@@ -79,46 +104,18 @@ function decodeAttribute(
     case Cta.seqAdjReply:
       entry.attributes |= ConntrackAttribute.sequenceAdjustReply;
       return decodeSequenceAdjustment(view, at, end, entry.sequenceAdjustReply);
+    case Cta.zone:
+      if (end - at !== 2) return false;
+      entry.zone = view.getUint16(at);
+      return true;
     default:
-      return decodeScalar(view, type, at, end, entry);
+      return true;
   }
-}
-
-function decodeScalar(
-  view: DataView,
-  type: number,
-  at: number,
-  end: number,
-  entry: ConntrackEntry,
-): boolean {
-  if (type === Cta.zone) {
-    if (end - at !== 2) return false;
-    entry.zone = view.getUint16(at);
-    return true;
-  }
-  if (type !== Cta.status && type !== Cta.timeout && type !== Cta.mark && type !== Cta.id) {
-    return true;
-  }
-  if (end - at !== 4) return false;
-  const value = view.getUint32(at);
-  if (type === Cta.status) {
-    entry.status = value;
-    entry.attributes |= ConntrackAttribute.status;
-  } else if (type === Cta.timeout) {
-    entry.timeoutSeconds = value;
-    entry.attributes |= ConntrackAttribute.timeout;
-  } else if (type === Cta.mark) {
-    entry.mark = value;
-    entry.attributes |= ConntrackAttribute.mark;
-  } else {
-    entry.id = value;
-  }
-  return true;
 }
 
 function decodeOriginal(view: DataView, at: number, end: number, entry: ConntrackEntry): boolean {
-  const { family, originalSource, originalDestination } = entry;
-  if (!decodeTuple(view, at, end, family, originalSource, originalDestination)) return false;
+  const { family, addressWords } = entry;
+  if (!decodeTuple(view, at, end, family, addressWords, AddressCell.originalSource)) return false;
   entry.protocol = decodedTuple.protocol;
   entry.originalL4 = decodedTuple.l4;
   if (decodedTuple.zone >= 0) {
@@ -130,8 +127,8 @@ function decodeOriginal(view: DataView, at: number, end: number, entry: Conntrac
 }
 
 function decodeReply(view: DataView, at: number, end: number, entry: ConntrackEntry): boolean {
-  const { family, replySource, replyDestination } = entry;
-  if (!decodeTuple(view, at, end, family, replySource, replyDestination)) return false;
+  const { family, addressWords } = entry;
+  if (!decodeTuple(view, at, end, family, addressWords, AddressCell.replySource)) return false;
   entry.replyL4 = decodedTuple.l4;
   entry.attributes |= ConntrackAttribute.reply;
   if (decodedTuple.zone >= 0) {
@@ -143,8 +140,8 @@ function decodeReply(view: DataView, at: number, end: number, entry: ConntrackEn
 }
 
 function decodeMaster(view: DataView, at: number, end: number, entry: ConntrackEntry): boolean {
-  const { family, masterSource, masterDestination } = entry;
-  if (!decodeTuple(view, at, end, family, masterSource, masterDestination)) return false;
+  const { family, addressWords } = entry;
+  if (!decodeTuple(view, at, end, family, addressWords, AddressCell.masterSource)) return false;
   entry.masterProtocol = decodedTuple.protocol;
   entry.masterL4 = decodedTuple.l4;
   entry.attributes |= ConntrackAttribute.master;

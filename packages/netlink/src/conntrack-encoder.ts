@@ -1,5 +1,5 @@
 import { ConntrackAttribute } from './conntrack-attribute.ts';
-import type { ConntrackEntry, SequenceAdjustment } from './conntrack-entry.ts';
+import type { ConntrackFields, SequenceAdjustment } from './conntrack-entry.ts';
 import {
   ConntrackStatus,
   ConntrackTcpFlag,
@@ -47,7 +47,7 @@ const TCP_FLAGS_LIBERAL =
 /** The tuple that names a flow, and its zone. */
 export function writeKey(
   writer: MessageWriter,
-  entry: ConntrackEntry,
+  entry: ConntrackFields,
   direction: TupleDirection,
 ): void {
   if (direction === 'original') {
@@ -68,7 +68,7 @@ export function writeKey(
  */
 export function writeNewEntry(
   writer: MessageWriter,
-  entry: ConntrackEntry,
+  entry: ConntrackFields,
   attributes: number,
   timeoutSeconds: number,
   liberal: boolean,
@@ -98,7 +98,7 @@ export function writeNewEntry(
 /** The attributes that an existing entry may be changed by, but its key. */
 export function writeChanges(
   writer: MessageWriter,
-  entry: ConntrackEntry,
+  entry: ConntrackFields,
   attributes: number,
   kernelStatus: number,
   liberal: boolean,
@@ -116,7 +116,7 @@ export function writeChanges(
 
 function writeMutable(
   writer: MessageWriter,
-  entry: ConntrackEntry,
+  entry: ConntrackFields,
   attributes: number,
   liberal: boolean,
 ): void {
@@ -136,7 +136,7 @@ function writeMutable(
   }
 }
 
-function writeOriginal(writer: MessageWriter, entry: ConntrackEntry): void {
+function writeOriginal(writer: MessageWriter, entry: ConntrackFields): void {
   const zone = entry.zoneDirection === 1 ? entry.zone : -1;
   const at = writer.openNest(Cta.tupleOriginal);
   writeTuple(writer, entry, entry.originalSource, entry.originalDestination);
@@ -144,20 +144,20 @@ function writeOriginal(writer: MessageWriter, entry: ConntrackEntry): void {
   closeTuple(writer, at, zone);
 }
 
-function writeMaster(writer: MessageWriter, entry: ConntrackEntry): void {
+function writeMaster(writer: MessageWriter, entry: ConntrackFields): void {
   const at = writer.openNest(Cta.tupleMaster);
   writeTuple(writer, entry, entry.masterSource, entry.masterDestination);
   writeL4(writer, entry.masterProtocol, entry.masterL4);
   closeTuple(writer, at, -1);
 }
 
-function writeZone(writer: MessageWriter, entry: ConntrackEntry): void {
+function writeZone(writer: MessageWriter, entry: ConntrackFields): void {
   if (entry.zoneDirection === 0 && entry.zone !== 0) writer.attributeU16(Cta.zone, entry.zone);
 }
 
 function writeTuple(
   writer: MessageWriter,
-  entry: ConntrackEntry,
+  entry: ConntrackFields,
   source: Uint8Array,
   destination: Uint8Array,
 ): void {
@@ -193,7 +193,7 @@ function closeTuple(writer: MessageWriter, at: number, zone: number): void {
 /** Smallest and largest address and port are the same: with a range the kernel would search for a free port. */
 function writeNat(
   writer: MessageWriter,
-  entry: ConntrackEntry,
+  entry: ConntrackFields,
   type: number,
   address: Uint8Array,
   port: number,
@@ -212,7 +212,7 @@ function writeNat(
   writer.closeNest(at);
 }
 
-function writeTcp(writer: MessageWriter, entry: ConntrackEntry, liberal: boolean): void {
+function writeTcp(writer: MessageWriter, entry: ConntrackFields, liberal: boolean): void {
   if (entry.tcpState > TCP_STATE_MAX) return;
   const extra = liberal ? TCP_FLAGS_LIBERAL : 0;
   const original = (entry.tcpFlagsOriginal & TCP_FLAGS_KEPT) | extra;
@@ -229,7 +229,7 @@ function writeTcp(writer: MessageWriter, entry: ConntrackEntry, liberal: boolean
   writer.closeNest(at);
 }
 
-function writeSctp(writer: MessageWriter, entry: ConntrackEntry): void {
+function writeSctp(writer: MessageWriter, entry: ConntrackFields): void {
   const at = writer.openNest(Cta.protoInfo);
   const sctp = writer.openNest(CtaProtoInfo.sctp);
   writer.attributeU8(CtaSctp.state, entry.sctpState);
@@ -239,7 +239,7 @@ function writeSctp(writer: MessageWriter, entry: ConntrackEntry): void {
   writer.closeNest(at);
 }
 
-function writeDccp(writer: MessageWriter, entry: ConntrackEntry): void {
+function writeDccp(writer: MessageWriter, entry: ConntrackFields): void {
   const at = writer.openNest(Cta.protoInfo);
   const dccp = writer.openNest(CtaProtoInfo.dccp);
   writer.attributeU8(CtaDccp.state, entry.dccpState);
@@ -249,7 +249,7 @@ function writeDccp(writer: MessageWriter, entry: ConntrackEntry): void {
   writer.closeNest(at);
 }
 
-function writeHelper(writer: MessageWriter, entry: ConntrackEntry): void {
+function writeHelper(writer: MessageWriter, entry: ConntrackFields): void {
   const at = writer.openNest(Cta.help);
   writer.attributeText(CtaHelp.name, entry.helper.slice(0, HELPER_NAME_MAX));
   writer.closeNest(at);
@@ -267,7 +267,7 @@ function writeSequenceAdjustment(
   writer.closeNest(at);
 }
 
-function writeSynproxy(writer: MessageWriter, entry: ConntrackEntry): void {
+function writeSynproxy(writer: MessageWriter, entry: ConntrackFields): void {
   const at = writer.openNest(Cta.synproxy);
   writer.attributeU32(CtaSynproxy.initialSequence, entry.synproxyInitialSequence);
   writer.attributeU32(CtaSynproxy.initialTimestamp, entry.synproxyInitialTimestamp);

@@ -7,6 +7,16 @@ export interface SequenceAdjustment {
   offsetAfter: number;
 }
 
+/** First word of each address in `ConntrackEntry.addressWords`. */
+export const AddressCell = {
+  originalSource: 0,
+  originalDestination: 4,
+  replySource: 8,
+  replyDestination: 12,
+  masterSource: 16,
+  masterDestination: 20,
+} as const;
+
 /**
  * One conntrack entry, flat: a reusable cell that decoding fills and encoding reads, so that no object is made per flow.
  * A field counts only if its bit of `ConntrackAttribute` is set in `attributes`; family, protocol, zone and the original
@@ -16,6 +26,8 @@ export interface SequenceAdjustment {
  * `id << 16 | type << 8 | code` for ICMP and ICMPv6, `source key << 16 | destination key` for GRE, else 0; unsigned.
  */
 export class ConntrackEntry {
+  /** The bytes of all address cells, in the order of `AddressCell`, as words: decoding copies four bytes at a time. */
+  readonly addressWords: Int32Array = new Int32Array(new ArrayBuffer(6 * 16));
   attributes = 0;
   /** 2 (AF_INET) or 10 (AF_INET6). */
   family: number = AF_INET;
@@ -23,12 +35,15 @@ export class ConntrackEntry {
   protocol = 0;
   /** Zone of the original direction, 0 to 65535. */
   zone = 0;
-  readonly originalSource: Uint8Array = addressCell();
-  readonly originalDestination: Uint8Array = addressCell();
+  readonly originalSource: Uint8Array = cell(this.addressWords, AddressCell.originalSource);
+  readonly originalDestination: Uint8Array = cell(
+    this.addressWords,
+    AddressCell.originalDestination,
+  );
   originalL4 = 0;
 
-  readonly replySource: Uint8Array = addressCell();
-  readonly replyDestination: Uint8Array = addressCell();
+  readonly replySource: Uint8Array = cell(this.addressWords, AddressCell.replySource);
+  readonly replyDestination: Uint8Array = cell(this.addressWords, AddressCell.replyDestination);
   replyL4 = 0;
   /** IPS_* bits, see `ConntrackStatus`. */
   status = 0;
@@ -50,12 +65,12 @@ export class ConntrackEntry {
   dccpSequenceHigh = 0;
   dccpSequenceLow = 0;
   /** 128 label bits as the kernel has them. */
-  readonly labels: Uint8Array = addressCell();
+  readonly labels: Uint8Array = new Uint8Array(new ArrayBuffer(16));
   /** At most 15 ASCII characters. */
   helper = '';
   /** Original tuple of the flow that expected this one; family and zone are this flow's own. */
-  readonly masterSource: Uint8Array = addressCell();
-  readonly masterDestination: Uint8Array = addressCell();
+  readonly masterSource: Uint8Array = cell(this.addressWords, AddressCell.masterSource);
+  readonly masterDestination: Uint8Array = cell(this.addressWords, AddressCell.masterDestination);
   masterProtocol = 0;
   masterL4 = 0;
   readonly sequenceAdjustOriginal: SequenceAdjustment = sequenceCell();
@@ -73,8 +88,11 @@ export class ConntrackEntry {
   id = 0;
 }
 
-function addressCell(): Uint8Array {
-  return new Uint8Array(new ArrayBuffer(16));
+/** What encoding reads: any cell with the fields of an entry will do. */
+export type ConntrackFields = Readonly<Omit<ConntrackEntry, 'id' | 'addressWords'>>;
+
+function cell(words: Int32Array, firstWord: number): Uint8Array {
+  return new Uint8Array(words.buffer, firstWord * 4, 16);
 }
 
 function sequenceCell(): SequenceAdjustment {

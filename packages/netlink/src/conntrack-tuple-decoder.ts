@@ -1,4 +1,4 @@
-import { CtaIp, CtaProto, CtaTuple } from './ctnetlink-protocol.ts';
+import { CtaIp, CtaProto, CtaTuple, Protocol } from './ctnetlink-protocol.ts';
 import { l4Shape } from './l4-word.ts';
 import { AF_INET, NLA_TYPE_MASK } from './netlink-protocol.ts';
 
@@ -21,15 +21,79 @@ export const decodedTuple = {
 /**
  * Reads a nested tuple (CTA_TUPLE_*) that spans `at` to `end`, all of it validated.
  *
- * @returns Whether it was well formed and complete; the address cells are undefined if not.
+ * @param words Where the addresses go: the source to `firstWord`, the destination four words behind it.
+ * @returns Whether it was well formed and complete; the address words are undefined if not.
  */
 export function decodeTuple(
   view: DataView,
   at: number,
   end: number,
   family: number,
-  source: Uint8Array,
-  destination: Uint8Array,
+  words: Int32Array,
+  firstWord: number,
+): boolean {
+  if (isPortTuple(view, at, end, family)) {
+    decodePortTuple(view, at, family === AF_INET ? 4 : 16, words, firstWord);
+    return true;
+  }
+  return decodeAnyTuple(view, at, end, family, words, firstWord);
+}
+
+/** Words that begin the attributes of a tuple with ports as the kernel lays it out: length, then type. */
+const IPV4_TUPLE_BYTES = 48;
+const IPV6_TUPLE_BYTES = 72;
+const PROTO_NEST = 0x8002001c;
+const PROTO_NUMBER = 0x00010005;
+const SOURCE_PORT = 0x00020006;
+const DESTINATION_PORT = 0x00030006;
+
+/**
+ * Nearly every tuple is TCP or UDP in the one layout that the kernel writes: eight comparisons then stand for the walk
+ * through its attributes. Anything else goes the long way.
+ */
+function isPortTuple(view: DataView, at: number, end: number, family: number): boolean {
+  const ipv4 = family === AF_INET;
+  const bytes = ipv4 ? 4 : 16;
+  if (end - at !== (ipv4 ? IPV4_TUPLE_BYTES : IPV6_TUPLE_BYTES)) return false;
+  const proto = at + 12 + 2 * bytes;
+  return (
+    view.getUint32(at, true) === (ipv4 ? 0x80010014 : 0x8001002c) &&
+    view.getUint32(at + 4, true) === (ipv4 ? 0x00010008 : 0x00030014) &&
+    view.getUint32(at + 8 + bytes, true) === (ipv4 ? 0x00020008 : 0x00040014) &&
+    view.getUint32(proto, true) === PROTO_NEST &&
+    view.getUint32(proto + 4, true) === PROTO_NUMBER &&
+    view.getUint32(proto + 12, true) === SOURCE_PORT &&
+    view.getUint32(proto + 20, true) === DESTINATION_PORT &&
+    hasPorts(view.getUint8(proto + 8))
+  );
+}
+
+function hasPorts(protocol: number): boolean {
+  return protocol === Protocol.tcp || protocol === Protocol.udp;
+}
+
+function decodePortTuple(
+  view: DataView,
+  at: number,
+  bytes: number,
+  words: Int32Array,
+  firstWord: number,
+): void {
+  copyAddress(view, at + 8, bytes, words, firstWord);
+  copyAddress(view, at + 12 + bytes, bytes, words, firstWord + 4);
+  const proto = at + 12 + 2 * bytes;
+  decodedTuple.zone = -1;
+  decodedTuple.protocol = view.getUint8(proto + 8);
+  decodedTuple.l4 = ((view.getUint16(proto + 16) << 16) | view.getUint16(proto + 24)) >>> 0;
+}
+
+function decodeAnyTuple(
+  view: DataView,
+  at: number,
+  end: number,
+  family: number,
+  words: Int32Array,
+  firstWord: number,
 ): boolean {
   let seen = 0;
   decodedTuple.zone = -1;
@@ -39,7 +103,7 @@ export function decodeTuple(
     if (length < 4 || stop > end) return false;
     switch (view.getUint16(next + 2, true) & NLA_TYPE_MASK) {
       case CtaTuple.ip: {
-        if (!decodeAddresses(view, next + 4, stop, family, source, destination)) return false;
+        if (!decodeAddresses(view, next + 4, stop, family, words, firstWord)) return false;
         seen |= SEEN_ADDRESSES;
         break;
       }
@@ -64,8 +128,8 @@ function decodeAddresses(
   at: number,
   end: number,
   family: number,
-  source: Uint8Array,
-  destination: Uint8Array,
+  words: Int32Array,
+  firstWord: number,
 ): boolean {
   const ipv4 = family === AF_INET;
   const sourceType = ipv4 ? CtaIp.v4Source : CtaIp.v6Source;
@@ -78,7 +142,7 @@ function decodeAddresses(
     const type = view.getUint16(next + 2, true) & NLA_TYPE_MASK;
     if (type === sourceType || type === destinationType) {
       if (length !== bytes + 4) return false;
-      copyAddress(view, next + 4, bytes, type === sourceType ? source : destination);
+      copyAddress(view, next + 4, bytes, words, type === sourceType ? firstWord : firstWord + 4);
       seen |= type === sourceType ? SEEN_SOURCE : SEEN_DESTINATION;
     }
     next += (length + 3) & ~3;
@@ -86,10 +150,18 @@ function decodeAddresses(
   return seen === SEEN_ADDRESSES;
 }
 
-function copyAddress(view: DataView, at: number, bytes: number, cell: Uint8Array): void {
-  let index = 0;
-  for (; index < bytes; index++) cell[index] = view.getUint8(at + index);
-  for (; index < 16; index++) cell[index] = 0;
+function copyAddress(
+  view: DataView,
+  at: number,
+  bytes: number,
+  words: Int32Array,
+  word: number,
+): void {
+  const ipv4 = bytes === 4;
+  words[word] = view.getInt32(at, true);
+  words[word + 1] = ipv4 ? 0 : view.getInt32(at + 4, true);
+  words[word + 2] = ipv4 ? 0 : view.getInt32(at + 8, true);
+  words[word + 3] = ipv4 ? 0 : view.getInt32(at + 12, true);
 }
 
 function decodeL4(view: DataView, at: number, end: number): boolean {

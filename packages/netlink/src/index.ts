@@ -9,7 +9,11 @@ export { CommandChannel, type CommandResults } from './command-channel.ts';
 export { ConntrackAttribute } from './conntrack-attribute.ts';
 export { ConntrackCursor, ConntrackKind, type ControlHandler } from './conntrack-cursor.ts';
 export type { TupleDirection } from './conntrack-encoder.ts';
-export { ConntrackEntry, type SequenceAdjustment } from './conntrack-entry.ts';
+export {
+  ConntrackEntry,
+  type ConntrackFields,
+  type SequenceAdjustment,
+} from './conntrack-entry.ts';
 export { ConntrackStatus, ConntrackTcpFlag, CtGroup, Protocol } from './ctnetlink-protocol.ts';
 export { type DatagramSource, SingleDatagram } from './datagram-source.ts';
 export type { DumpFilter } from './dump-request.ts';

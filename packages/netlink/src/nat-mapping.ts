@@ -1,5 +1,5 @@
 import { ConntrackAttribute } from './conntrack-attribute.ts';
-import type { ConntrackEntry } from './conntrack-entry.ts';
+import type { ConntrackFields } from './conntrack-entry.ts';
 import { inverseL4, l4Shape } from './l4-word.ts';
 
 /** Bits of `natOf`. */
@@ -11,7 +11,7 @@ export const Nat = { none: 0, source: 1, destination: 2 } as const;
  *
  * @returns Bits of `Nat`; `none` also when the entry has no reply tuple.
  */
-export function natOf(entry: ConntrackEntry): number {
+export function natOf(entry: ConntrackFields): number {
   if ((entry.attributes & ConntrackAttribute.reply) === 0) return Nat.none;
   const shape = l4Shape(entry.protocol);
   const plain = inverseL4(entry.protocol, entry.originalL4);
@@ -29,12 +29,12 @@ export function natOf(entry: ConntrackEntry): number {
 }
 
 /** The port, GRE key or ICMP id that the source is mapped to. */
-export function mappedSourcePort(entry: ConntrackEntry): number {
+export function mappedSourcePort(entry: ConntrackFields): number {
   return l4Shape(entry.protocol) === 'ports' ? entry.replyL4 & 0xffff : entry.replyL4 >>> 16;
 }
 
 /** The port, GRE key or ICMP id that the destination is mapped to. */
-export function mappedDestinationPort(entry: ConntrackEntry): number {
+export function mappedDestinationPort(entry: ConntrackFields): number {
   return entry.replyL4 >>> 16;
 }
 

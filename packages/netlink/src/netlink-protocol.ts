@@ -11,13 +11,10 @@ export const NETLINK_NETFILTER = 12;
 export const MESSAGE_HEADER_BYTES = 16;
 /** nfgenmsg: family u8, version u8, resource id be16. */
 export const NFGEN_HEADER_BYTES = 4;
-/** nlattr: length u16 (header included), type u16 (two flag bits). */
-export const ATTRIBUTE_HEADER_BYTES = 4;
 
 export const NLMSG_NOOP = 1;
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
-export const NLMSG_OVERRUN = 4;
 
 export const NLM_F_REQUEST = 0x01;
 export const NLM_F_MULTI = 0x02;
@@ -31,8 +28,3 @@ export const NLM_F_CREATE = 0x400;
 export const NLA_F_NESTED = 0x8000;
 /** Strips NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
 export const NLA_TYPE_MASK = 0x3fff;
-
-/** Rounds up to the four-byte alignment of messages and attributes. */
-export function aligned(length: number): number {
-  return (length + 3) & ~3;
-}

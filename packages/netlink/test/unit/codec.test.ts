@@ -69,7 +69,11 @@ const entries: fc.Arbitrary<ConntrackEntry> = fc
     }),
   )
   .map(({ positions, ...fields }) => {
-    const entry = Object.assign(new ConntrackEntry(), fields);
+    const entry = new ConntrackEntry();
+    for (const [name, value] of Object.entries(fields)) {
+      if (value instanceof Uint8Array) (entry[name as 'labels'] as Uint8Array).set(value);
+      else Object.assign(entry, { [name]: value });
+    }
     const [a, b, c, d, e, f] = positions;
     Object.assign(entry.sequenceAdjustOriginal, {
       correctionPosition: a,
