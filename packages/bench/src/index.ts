@@ -1,10 +1,15 @@
+import { benchCheckpoint } from './checkpoint-bench.ts';
 import { benchCodec } from './codec-bench.ts';
 import { benchTable } from './table-bench.ts';
 
-const benches: Record<string, () => void> = { codec: benchCodec, table: benchTable };
+const benches: Record<string, () => void | Promise<void>> = {
+  checkpoint: benchCheckpoint,
+  codec: benchCodec,
+  table: benchTable,
+};
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !benches[name]);
 if (names.length === 0 || unknown.length > 0) {
   console.error(`usage: npm run bench -w @raftwall/bench -- ${Object.keys(benches).join('|')}`);
   process.exitCode = 2;
-} else for (const name of names) benches[name]!();
+} else for (const name of names) await benches[name]!();

@@ -1,5 +1,5 @@
 import { FlowRecord, FlowTable, OperationWriter } from '@raftwall/flow-table';
-import { medianNs, printRows } from './measure.ts';
+import { cpuNs, medianNs, printRows } from './measure.ts';
 import { fillSample } from './sample-flows.ts';
 
 const FLOWS = 1_000_000;
@@ -35,19 +35,19 @@ export function benchTable(): void {
   collect();
   const before = process.memoryUsage();
   const table = new FlowTable({}, { nowMs: () => performance.now() });
-  const start = process.hrtime.bigint();
+  const start = cpuNs();
   let slowestNs = 0;
   for (const blob of creates) {
-    const at = process.hrtime.bigint();
+    const at = cpuNs();
     table.apply(blob);
-    slowestNs = Math.max(slowestNs, Number(process.hrtime.bigint() - at));
+    slowestNs = Math.max(slowestNs, cpuNs() - at);
   }
-  const createNs = Number(process.hrtime.bigint() - start) / FLOWS;
+  const createNs = (cpuNs() - start) / FLOWS;
   collect();
   const after = process.memoryUsage();
-  const collectStart = process.hrtime.bigint();
+  const collectStart = cpuNs();
   globalThis.gc!();
-  const collectMs = Number(process.hrtime.bigint() - collectStart) / 1e6;
+  const collectMs = (cpuNs() - collectStart) / 1e6;
   const usage = table.usage();
   const perFlow = (bytes: number) => (bytes / table.size).toFixed(1);
   console.log(`memory at ${table.size} flows, bytes per flow:`);
@@ -75,9 +75,9 @@ export function benchTable(): void {
     measure('touch', blobs('touch', 0, 200_000)),
   ]);
   const deletes = blobs('delete', 0, FLOWS);
-  const deleteStart = process.hrtime.bigint();
+  const deleteStart = cpuNs();
   for (const blob of deletes) table.apply(blob);
-  const deleteNs = Number(process.hrtime.bigint() - deleteStart) / FLOWS;
+  const deleteNs = (cpuNs() - deleteStart) / FLOWS;
   printRows('shrinking', [{ what: 'delete, from 1M to 0', ns: deleteNs }]);
   console.log(`  left: ${JSON.stringify(table.usage())}`);
 }

@@ -2,26 +2,28 @@ import { bytesToWords, tailOfBytes } from './byte-order.ts';
 
 /**
  * HalfSipHash-1-3 over 32-bit words (Aumasson and Bernstein, "SipHash: a fast short-input PRF"; the kernel's `hsiphash`
- * on 32-bit machines). Keyed at random, so that strangers who choose flow keys cannot make them collide. `low` equals
- * `hsiphash` of the words as little-endian bytes; `high` is 32 further bits.
+ * on 32-bit machines). Keyed at random, so that strangers who choose flow keys cannot make them collide. `low`
+ * equals `hsiphash` of the words as little-endian bytes; a wide hash has 64 bits.
  */
 export class WordHash {
-  /** First 32 bits of the last result, unsigned. */
+  /** The last result, unsigned. */
   low = 0;
-  /** Second 32 bits of the last result, unsigned. */
+  /** 32 further bits of the last result, unsigned; 0 unless the hash is a wide one. */
   high = 0;
+  readonly #closingRounds: number;
   readonly #key0: number;
   readonly #key1: number;
   readonly #scratch = new Uint32Array(64);
 
-  /** Two random 32-bit words of key. */
-  constructor(key0: number, key1: number) {
+  /** Two random 32-bit words of key; `wide` for 64 bits of result. */
+  constructor(key0: number, key1: number, wide = false) {
+    this.#closingRounds = wide ? 6 : 3;
     this.#key0 = key0 | 0;
     this.#key1 = key1 | 0;
   }
 
   /**
-   * Hashes `words[start]` to `words[end - 1]` into `low` and `high`; returns `low`. `tail` are up to three bytes behind
+   * Hashes `words[start]` to `words[end - 1]` into `low` (and `high`); returns `low`. `tail` are up to three bytes behind
    * the words, and their number in bits 24 and 25.
    */
   words(words: Uint32Array, start: number, end: number, tail = 0): number {
@@ -45,7 +47,7 @@ export class WordHash {
       v0 ^= block;
     }
     v2 ^= 0xff;
-    for (let round = 0; round < 6; round += 1) {
+    for (let round = 0; round < this.#closingRounds; round += 1) {
       v0 = (v0 + v1) | 0;
       v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
       v0 = (v0 << 16) | (v0 >>> 16);
@@ -60,7 +62,7 @@ export class WordHash {
       this.low = (v1 ^ v3) >>> 0;
       v1 ^= 0xdd;
     }
-    this.high = (v1 ^ v3) >>> 0;
+    if (this.#closingRounds > 3) this.high = (v1 ^ v3) >>> 0;
     return this.low;
   }
 

@@ -10,7 +10,7 @@ describe('WordHash', () => {
     expect(hash.words(words, 0, 2)).toBe(0x577999b1);
   });
 
-  it.each([new WordHash(1, 2), new DigestHash()])(
+  it.each([new WordHash(1, 2, true), new DigestHash()])(
     'depends on every bit of the bytes and on their number',
     (hash) => {
       const seen = new Set<string>();
