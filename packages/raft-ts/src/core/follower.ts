@@ -47,8 +47,6 @@ function onAppend(state: RaftState, message: AppendRequest): void {
   state.matched = Math.max(state.matched, last);
   // Raft paper figure 2: never beyond the last entry that this request vouches for.
   state.commitTo(Math.min(message.commit, last));
-  const isOwnTermCommit = state.log.term(message.commit) === message.term;
-  if (message.commit <= last && isOwnTermCommit) state.clearTorn();
   acknowledge(state, message, last);
 }
 

@@ -104,7 +104,6 @@ export function maybeCommit(state: RaftState): boolean {
   if (!state.commitRule(state.log.term(index), state.term)) return false;
   releaseUncommitted(state, index);
   state.commitTo(index);
-  state.clearTorn();
   state.isFlushDue = true;
   return true;
 }

@@ -207,11 +207,14 @@ export class RaftState {
     assert(index <= this.log.lastIndex, 'commit beyond the log');
     this.commit = index;
     this.configs.commit(index);
+    if (this.tornLog && this.log.term(index) === this.term) this.#clearTorn();
   }
 
-  /** A leader has brought this member level: its vote counts in full again (rule L3). */
-  clearTorn(): void {
-    if (!this.tornLog) return;
+  /**
+   * A committed entry of the present term is here, so everything that was ever acknowledged before the tear is: a torn
+   * member starts in a new term. Its vote counts in full again (rule L3).
+   */
+  #clearTorn(): void {
     this.tornLog = false;
     this.clearTornDue = true;
   }

@@ -2,7 +2,7 @@ import type { ForwardedRequest, ForwardedResponse } from '../core/message.ts';
 import { membersOf } from '../core/quorum.ts';
 import type { RaftCore } from '../core/raft.ts';
 import type { ReadState } from '../core/read-index.ts';
-import type { Entry, Index, NodeId } from '../core/types.ts';
+import type { Entry, Index, NodeId, Term } from '../core/types.ts';
 import {
   BusyError,
   EntryTooLargeError,
@@ -43,11 +43,14 @@ export class Requests<R> {
   readonly #inbox = new ForwardInbox();
   readonly #reads = new Map<number, Read>();
   readonly #transfers = new Transfers();
+  /** Terms up to here may have been led before this process started. */
+  readonly #bornTerm: Term;
   #readId = 0;
 
   constructor(options: ResolvedOptions, appliedIndex: Index, dependencies: RequestsDependencies) {
     this.#options = options;
     this.#dependencies = dependencies;
+    this.#bornTerm = dependencies.core.state.term;
     this.#proposals = new ProposalTable(appliedIndex);
     this.#forwards = new Forwards(dependencies.random);
   }
@@ -114,8 +117,8 @@ export class Requests<R> {
   onForwarded(request: ForwardedRequest): void {
     const { core } = this.#dependencies;
     if (!membersOf(core.state.config).includes(request.from)) return;
-    if (core.state.role !== 'leader') this.#answer(request, 'not-leader', 0);
-    else if (request.kind === 'propose') this.#onForwardedProposal(request);
+    if (request.kind === 'propose') this.#onForwardedProposal(request);
+    else if (core.state.role !== 'leader') this.#answer(request, 'not-leader', 0);
     else if (request.kind === 'read-index') {
       this.#readHere((index) => {
         if (index === null) this.#answer(request, 'not-leader', 0);
@@ -243,9 +246,11 @@ export class Requests<R> {
 
   #onForwardedProposal(request: Extract<ForwardedRequest, { kind: 'propose' }>): void {
     const { core } = this.#dependencies;
-    const isOfThisTerm = request.term === undefined || request.term === core.state.term;
-    // Late or repeated: silence, since the first copy may be in the log.
-    if (isOfThisTerm && !this.#inbox.admits(request.from, request.requestId)) return;
+    const { from, requestId, term } = request;
+    // Late or repeated: silence, since the first copy may be in the log, even by a former life of this member.
+    if (term !== undefined && term <= this.#bornTerm) return;
+    if (!this.#inbox.admits(from, requestId)) return;
+    const isOfThisTerm = term === undefined || term === core.state.term;
     const entry = isOfThisTerm ? core.propose(request.data) : 'not-leader';
     if (typeof entry !== 'string') this.#answer(request, 'accepted', entry.index);
     else if (entry === 'transferring') this.#answer(request, 'dropped', 0);

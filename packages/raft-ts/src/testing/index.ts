@@ -1,1 +1,6 @@
-export {};
+export { InvariantError, Invariants } from './invariants.ts';
+export { MemoryLogStore, type SyncDelay } from './memory-log-store.ts';
+export { Random } from './random.ts';
+export { SimClock } from './sim-clock.ts';
+export { type NetworkFaults, SimNetwork } from './sim-network.ts';
+export { type SimulationReport, Simulator, type SimulatorOptions } from './simulator.ts';

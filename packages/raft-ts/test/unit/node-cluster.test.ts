@@ -1,5 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { MemberFailedError, NotLeaderError, ProposalUnknownError } from '../../src/errors.ts';
+import {
+  BusyError,
+  MemberFailedError,
+  NotLeaderError,
+  ProposalUnknownError,
+} from '../../src/errors.ts';
 import {
   awaitLeader,
   closeCluster,
@@ -95,5 +100,54 @@ describe('RaftNode in one process', () => {
     const next = await awaitLeader(cluster);
     expect(next).not.toBe(leader.node.id);
     await leader.node.close();
+  });
+
+  it('B34 read error: the leader stops instead of sending a gap', async () => {
+    const limits = { tailBytesMax: 1, inflightMessagesMax: 1, appendBytesMax: 1 };
+    network = new LocalNetwork();
+    cluster = await openCluster(['a', 'b', 'c'], network, limits);
+    const leader = cluster.get(await awaitLeader(cluster))!;
+    const others = [...cluster.values()].filter((member) => member !== leader);
+    await leader.node.propose(text('x'));
+    network.cut.add(others[0]!.node.id);
+    for (let i = 0; i < 20; i++) await leader.node.propose(text(`${i}`));
+    const failed = new Promise((resolve) => leader.node.on('storageFailed', resolve));
+    const heard: number[] = [];
+    network.onSend = (message) => {
+      if (message.kind !== 'append' || message.from !== leader.node.id) return;
+      if (message.entries.length > 0) heard.push(message.entries[0]!.index - message.prevIndex);
+    };
+    leader.store.fail(new Error('EIO'));
+    network.cut.clear();
+    await failed;
+    expect(heard.every((step) => step === 1)).toBe(true);
+    expect(leader.node.status().stopped).toBeInstanceOf(MemberFailedError);
+    await leader.node.close();
+    cluster.delete(leader.node.id);
+  });
+
+  it('refuses more proposals than its limit and takes them again afterwards', async () => {
+    network = new LocalNetwork();
+    cluster = await openCluster(['a'], network, { proposalsMax: 2 });
+    await awaitLeader(cluster);
+    const { node } = cluster.get('a')!;
+    const taken = [node.propose(text('1')), node.propose(text('2'))];
+    await expect(node.propose(text('3'))).rejects.toBeInstanceOf(BusyError);
+    await Promise.all(taken);
+    await node.propose(text('4'));
+  });
+
+  it('compacts no further than what every member holds', async () => {
+    network = new LocalNetwork();
+    cluster = await openCluster(['a', 'b', 'c'], network);
+    const leader = cluster.get(await awaitLeader(cluster))!;
+    const [behind] = [...cluster.values()].filter((member) => member !== leader);
+    await leader.node.propose(text('x'));
+    network.cut.add(behind!.node.id);
+    const held = leader.node.status().members.find((m) => m.id === behind!.node.id)!.matchIndex!;
+    for (let i = 0; i < 10; i++) await leader.node.propose(text(`${i}`));
+    expect(await leader.node.compact(10)).toBeLessThanOrEqual(held);
+    expect(leader.store.restore().compacted.index).toBeLessThanOrEqual(held);
+    network.cut.clear();
   });
 });

@@ -9,6 +9,7 @@ import { MemoryLogStore } from '../../src/testing/memory-log-store.ts';
 export class LocalNetwork {
   readonly #receivers = new Map<string, (message: Message) => void>();
   readonly cut = new Set<string>();
+  onSend: (message: Message) => void = () => {};
 
   transport(id: string): Transport {
     return {
@@ -17,6 +18,7 @@ export class LocalNetwork {
         return Promise.resolve();
       },
       send: (message) => {
+        this.onSend(message);
         if (this.cut.has(message.to) || this.cut.has(id)) return;
         setImmediate(() => this.#receivers.get(message.to)?.(message));
       },
@@ -59,7 +61,7 @@ export async function openCluster(
     const store = new MemoryLogStore();
     const machine = new Recorder();
     const node = await RaftNode.open(
-      { id, members, timing: 'fast', limits },
+      { id, members, timing: 'fast', limits, compactionTrailingEntries: 0 },
       { store, transport: network.transport(id), stateMachine: machine },
     );
     cluster.set(id, { node, store, machine });
