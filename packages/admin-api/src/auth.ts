@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { TokensFileError } from './errors.ts';
 
 /** What a requester may do; each role includes those before it. */
-export const ROLES = ['reader', 'operator', 'admin'] as const;
+const ROLES = ['reader', 'operator', 'admin'] as const;
 
 export type Role = (typeof ROLES)[number];
 

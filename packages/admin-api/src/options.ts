@@ -34,7 +34,7 @@ export const DEFAULT_LIMITS: ApiLimits = Object.freeze({
 
 /** Where the API listens and what it serves. */
 export interface AdminApiOptions {
-  /** Absolute path, at most 96 bytes: the socket is made beside it under a longer name. */
+  /** Absolute path of at most 99 bytes: the socket is made beside it, under a name that may be longer by 8. */
   readonly socket: string;
   /** Null means no TCP. */
   readonly listen: { readonly host: string; readonly port: number } | null;

@@ -19,7 +19,8 @@ export async function listenOnUnixSocket(
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   await ensureFree(path);
-  const directory = await mkdtemp(join(dirname(path), '.'));
+  // Not join(): it would drop the dot, and the directory would stand beside its parent.
+  const directory = await mkdtemp(`${dirname(path)}/.`);
   try {
     const socket = join(directory, 's');
     await listen(socket);

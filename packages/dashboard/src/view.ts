@@ -1,7 +1,7 @@
 import type { MemberStatus, NodeEvent, NodeStatus } from '@raftwall/admin-api/client';
 
 /** How a value is meant: fine, wrong, or neither. */
-export type Tone = 'good' | 'bad' | 'plain';
+type Tone = 'good' | 'bad' | 'plain';
 
 /** One thing to show, with its name. */
 export interface Fact {

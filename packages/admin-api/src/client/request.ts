@@ -27,7 +27,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const BODY_BYTES_MAX = 64 << 20;
 
 /** How errors name the target. */
-export function targetName(target: ClientTarget): string {
+function targetName(target: ClientTarget): string {
   return 'socketPath' in target ? target.socketPath : target.url;
 }
 

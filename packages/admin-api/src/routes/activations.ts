@@ -2,21 +2,21 @@ import type { ActivationView } from '@raftwall/replicator';
 import { Type } from '@sinclair/typebox';
 import type { App } from '../type-provider.ts';
 import type { RouteContext } from './route-context.ts';
-import type { Describes } from './schema-check.ts';
+import { schemaOf } from './schema-check.ts';
 
-const ActivationSchema = Type.Object(
-  {
-    index: Type.Number({ description: 'Index of the log entry.' }),
-    group: Type.String(),
-    epoch: Type.Number(),
-    node: Type.String(),
-    accepted: Type.Boolean(),
-    refusedReason: Type.Union([Type.String(), Type.Null()]),
-  },
-  { $id: 'Activation' },
+const ActivationSchema = schemaOf<ActivationView>()(
+  Type.Object(
+    {
+      index: Type.Number({ description: 'Index of the log entry.' }),
+      group: Type.String(),
+      epoch: Type.Number(),
+      node: Type.String(),
+      accepted: Type.Boolean(),
+      refusedReason: Type.Union([Type.String(), Type.Null()]),
+    },
+    { $id: 'Activation' },
+  ),
 );
-
-export const ACTIVATION_IS_THE_VIEW: Describes<typeof ActivationSchema, ActivationView> = true;
 
 /** `GET /v1/activations`. */
 export function addActivationRoutes(app: App, { node }: RouteContext): void {

@@ -4,7 +4,7 @@ import type { AdminPort, FlowQuery, FlowView } from '@raftwall/replicator';
 const PAGE_SIZE = 256;
 
 /** Whose flows are wanted: those this node is the source of, or those it got from others. */
-export type FlowOrigin = 'local' | 'remote';
+type FlowOrigin = 'local' | 'remote';
 
 /** What a listing restricts; `origin` is known here only, so the limit is counted after it. */
 export interface ListingQuery extends FlowQuery {

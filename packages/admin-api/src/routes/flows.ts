@@ -6,7 +6,7 @@ import { ProblemError } from '../problem.ts';
 import type { App } from '../type-provider.ts';
 import { listFlows, toJsonArray, toNdjson } from './flow-listing.ts';
 import type { RouteContext } from './route-context.ts';
-import type { Describes } from './schema-check.ts';
+import { schemaOf } from './schema-check.ts';
 
 const TupleSchema = Type.Object({
   src: Type.String(),
@@ -18,23 +18,23 @@ const TupleSchema = Type.Object({
   icmpId: Type.Optional(Type.Number()),
 });
 
-const FlowSchema = Type.Object(
-  {
-    family: Type.Union([Type.Literal('ipv4'), Type.Literal('ipv6')]),
-    protocol: Type.String({ description: 'Name in lower case, or the number.' }),
-    zone: Type.Number(),
-    original: TupleSchema,
-    reply: TupleSchema,
-    state: Type.Union([Type.String(), Type.Null()]),
-    status: Type.Array(Type.String()),
-    timeoutSeconds: Type.Number(),
-    mark: Type.Number(),
-    node: Type.Union([Type.String(), Type.Null()]),
-  },
-  { $id: 'Flow' },
+const FlowSchema = schemaOf<FlowView>()(
+  Type.Object(
+    {
+      family: Type.Union([Type.Literal('ipv4'), Type.Literal('ipv6')]),
+      protocol: Type.String({ description: 'Name in lower case, or the number.' }),
+      zone: Type.Number(),
+      original: TupleSchema,
+      reply: TupleSchema,
+      state: Type.Union([Type.String(), Type.Null()]),
+      status: Type.Array(Type.String()),
+      timeoutSeconds: Type.Number(),
+      mark: Type.Number(),
+      node: Type.Union([Type.String(), Type.Null()]),
+    },
+    { $id: 'Flow' },
+  ),
 );
-
-export const FLOW_IS_THE_VIEW: Describes<typeof FlowSchema, FlowView> = true;
 
 const port = Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 }));
 const word = Type.Optional(Type.String({ minLength: 1, maxLength: 32 }));

@@ -6,12 +6,16 @@ type DeepReadonly<T> = T extends readonly (infer E)[]
     ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
     : T;
 
-/**
- * `true` when a schema describes a view exactly, else `never`, so that a constant of this type does not compile: a field
- * without schema would be left out of the answer.
- */
-export type Describes<S extends TSchema, View> = [DeepReadonly<Static<S>>] extends [View]
+type Describes<S extends TSchema, View> = [DeepReadonly<Static<S>>] extends [View]
   ? [View] extends [DeepReadonly<Static<S>>]
-    ? true
+    ? unknown
     : never
   : never;
+
+/**
+ * Takes only a schema that describes `View` exactly: a field without schema would be left out of the answer.
+ * @example const schema = schemaOf<Point>()(Type.Object({ x: Type.Number(), y: Type.Number() }));
+ */
+export function schemaOf<View>(): <S extends TSchema>(schema: S & Describes<S, View>) => S {
+  return (schema) => schema;
+}

@@ -1,6 +1,6 @@
 import type { MemberStatus, NodeStatus } from '@raftwall/replicator';
 import { Type } from '@sinclair/typebox';
-import type { Describes } from './schema-check.ts';
+import { schemaOf } from './schema-check.ts';
 
 const RoleSchema = Type.Union(
   ['leader', 'follower', 'candidate', 'learner'].map((role) => Type.Literal(role as Role)),
@@ -37,16 +37,18 @@ const GroupSchema = Type.Object({
   nextSequence: Type.Number(),
 });
 
-export const MemberSchema = Type.Object(
-  {
-    id: Type.String(),
-    address: Type.String(),
-    role: RoleSchema,
-    matchIndex: Nullable(Type.Number({ description: 'Known on the leader.' })),
-    reachable: Type.Boolean(),
-    level: Type.Boolean({ description: 'The member committed that its kernel is level.' }),
-  },
-  { $id: 'Member' },
+export const MemberSchema = schemaOf<MemberStatus>()(
+  Type.Object(
+    {
+      id: Type.String(),
+      address: Type.String(),
+      role: RoleSchema,
+      matchIndex: Nullable(Type.Number({ description: 'Known on the leader.' })),
+      reachable: Type.Boolean(),
+      level: Type.Boolean({ description: 'The member committed that its kernel is level.' }),
+    },
+    { $id: 'Member' },
+  ),
 );
 
 const KernelSchema = Type.Object({
@@ -67,31 +69,30 @@ const KernelSchema = Type.Object({
   ]),
 });
 
-export const StatusSchema = Type.Object(
-  {
-    cluster: Type.String(),
-    node: Type.String(),
-    version: Type.String(),
-    role: RoleSchema,
-    leader: Nullable(Type.String()),
-    term: Type.Number(),
-    commitIndex: Type.Number(),
-    appliedIndex: Type.Number(),
-    kernelIndex: Type.Number({ description: 'Log index up to which the kernel is level.' }),
-    flows: Type.Number({ description: 'Flows in the replicated table.' }),
-    active: Nullable(Type.String({ description: 'Active node of the first traffic group.' })),
-    epoch: Type.Number(),
-    ready: Type.Boolean(),
-    notReadyReason: Nullable(Type.String()),
-    quorum: Type.Boolean(),
-    vrrp: Type.Union([VrrpSchema, Type.Null()]),
-    capture: CaptureSchema,
-    groups: Type.Array(GroupSchema),
-    members: Type.Array(MemberSchema),
-    kernel: KernelSchema,
-  },
-  { $id: 'Status', description: 'What one node knows of itself and its cluster.' },
+export const StatusSchema = schemaOf<NodeStatus>()(
+  Type.Object(
+    {
+      cluster: Type.String(),
+      node: Type.String(),
+      version: Type.String(),
+      role: RoleSchema,
+      leader: Nullable(Type.String()),
+      term: Type.Number(),
+      commitIndex: Type.Number(),
+      appliedIndex: Type.Number(),
+      kernelIndex: Type.Number({ description: 'Log index up to which the kernel is level.' }),
+      flows: Type.Number({ description: 'Flows in the replicated table.' }),
+      active: Nullable(Type.String({ description: 'Active node of the first traffic group.' })),
+      epoch: Type.Number(),
+      ready: Type.Boolean(),
+      notReadyReason: Nullable(Type.String()),
+      quorum: Type.Boolean(),
+      vrrp: Type.Union([VrrpSchema, Type.Null()]),
+      capture: CaptureSchema,
+      groups: Type.Array(GroupSchema),
+      members: Type.Array(MemberSchema),
+      kernel: KernelSchema,
+    },
+    { $id: 'Status', description: 'What one node knows of itself and its cluster.' },
+  ),
 );
-
-export const STATUS_IS_THE_READ_MODEL: Describes<typeof StatusSchema, NodeStatus> = true;
-export const MEMBER_IS_THE_READ_MODEL: Describes<typeof MemberSchema, MemberStatus> = true;

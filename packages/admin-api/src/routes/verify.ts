@@ -2,24 +2,24 @@ import type { VerifyReport } from '@raftwall/replicator';
 import { Type } from '@sinclair/typebox';
 import type { App } from '../type-provider.ts';
 import type { RouteContext } from './route-context.ts';
-import type { Describes } from './schema-check.ts';
+import { schemaOf } from './schema-check.ts';
 
-const VerifySchema = Type.Object(
-  {
-    equal: Type.Boolean(),
-    nodes: Type.Array(
-      Type.Object({
-        node: Type.String(),
-        missing: Type.Number({ description: 'Flows that the table has and the kernel lacks.' }),
-        extra: Type.Number({ description: 'Flows that the kernel has and the table lacks.' }),
-        different: Type.Number(),
-      }),
-    ),
-  },
-  { $id: 'VerifyReport' },
+const VerifySchema = schemaOf<VerifyReport>()(
+  Type.Object(
+    {
+      equal: Type.Boolean(),
+      nodes: Type.Array(
+        Type.Object({
+          node: Type.String(),
+          missing: Type.Number({ description: 'Flows that the table has and the kernel lacks.' }),
+          extra: Type.Number({ description: 'Flows that the kernel has and the table lacks.' }),
+          different: Type.Number(),
+        }),
+      ),
+    },
+    { $id: 'VerifyReport' },
+  ),
 );
-
-export const VERIFY_IS_THE_REPORT: Describes<typeof VerifySchema, VerifyReport> = true;
 
 /** `GET /v1/verify`. */
 export function addVerifyRoutes(app: App, { node }: RouteContext): void {

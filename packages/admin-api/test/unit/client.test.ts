@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { NodeEvent } from '@raftwall/replicator';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AdminApi } from '../../src/admin-api.ts';
@@ -10,6 +10,7 @@ import { AdminClient } from '../../src/client/admin-client.ts';
 import { BadAnswerError, RefusedError, UnreachableError } from '../../src/client/errors.ts';
 import { NotASocketError, SocketInUseError, UnprotectedListenError } from '../../src/errors.ts';
 import type { AdminApiOptions } from '../../src/options.ts';
+import { listenOnUnixSocket } from '../../src/unix-socket.ts';
 import { FakeNode, sampleFlow, sampleStatus } from '../fixtures/fake-node.ts';
 
 // Processes and schema compilers start slowly on a busy machine.
@@ -179,6 +180,21 @@ describe('the socket', () => {
     expect(await readdir(directory)).toEqual(['raftwall.sock']);
     await api.stop();
     expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('is made inside of its own directory, where nobody else can connect yet', async () => {
+    let made = '';
+    await listenOnUnixSocket(socket, async (path) => {
+      made = path;
+      const hidden = dirname(path);
+      expect((await stat(hidden)).mode & 0o777).toBe(0o700);
+      const server = createServer().listen(path);
+      await once(server, 'listening');
+      running.push({ stop: () => new Promise((resolve) => server.close(() => resolve())) });
+    });
+    expect(dirname(dirname(made))).toBe(directory);
+    expect(Buffer.byteLength(made)).toBeLessThanOrEqual(Buffer.byteLength(`${directory}/s`) + 8);
+    expect(await readdir(directory)).toEqual(['raftwall.sock']);
   });
 
   it('of a dead process is replaced', async () => {

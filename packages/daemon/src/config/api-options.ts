@@ -12,7 +12,7 @@ export interface ApiTlsFiles {
 
 /** Where the admin API listens. */
 export interface ApiOptions {
-  /** Absolute path of the administrator's Unix socket, at most 107 bytes. */
+  /** Absolute path of the administrator's Unix socket, at most 99 bytes. */
   readonly socket: string;
   /** Also over TCP; null means no TCP. Beyond loopback only with `tls` and `tokensFile`. */
   readonly listen: Endpoint | null;
@@ -20,8 +20,8 @@ export interface ApiOptions {
   readonly tokensFile: string | null;
 }
 
-/** Longest path that fits into `sockaddr_un.sun_path` with its zero byte (unix(7)). */
-const SOCKET_PATH_BYTES_MAX = 107;
+/** `sockaddr_un.sun_path` holds 107 bytes and a zero (unix(7)); the socket is first made under a name longer by up to 8. */
+const SOCKET_PATH_BYTES_MAX = 99;
 
 const apiTlsFields = {
   cert: required('Certificate (PEM) of the API.', absolutePath()),

@@ -36,7 +36,7 @@ export interface CaptureOptions {
 const protocolNames = Object.keys(PROTOCOL_NUMBERS) as ProtocolName[];
 
 /** Keys of `capture.filter`. */
-export const filterFields = {
+const filterFields = {
   protocols: defaulted(
     'Protocols that are replicated.',
     list(oneOf(protocolNames), { min: 1, max: protocolNames.length }),

@@ -61,7 +61,7 @@ export const TIMING_PROFILES: Readonly<Record<TimingName, TimingProfile>> = Obje
 const timingName = oneOf(['default', 'fast', 'slow']);
 
 /** Keys of `cluster.members[]`. */
-export const memberFields = {
+const memberFields = {
   id: required('Name of the member, for ever.', identifier),
   address: required('Where the other members reach it.', endpoint),
 };

@@ -15,7 +15,7 @@ export interface Fault {
 }
 
 /** The name of a key as people write it. */
-export function keyOf(path: Path): string {
+function keyOf(path: Path): string {
   let text = '';
   for (const part of path) {
     text += typeof part === 'number' ? `[${part}]` : text === '' ? part : `.${part}`;

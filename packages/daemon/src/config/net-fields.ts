@@ -41,7 +41,7 @@ export const endpoint: Reader<Endpoint> = {
 };
 
 /** @returns Null when `text` is no IP address with a port from 1 to 65535. */
-export function parseEndpoint(text: string): Endpoint | null {
+function parseEndpoint(text: string): Endpoint | null {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
   const host = canonicalIp(match?.[1] ?? match?.[2] ?? '');
   const port = Number(match?.[3]);

@@ -58,7 +58,7 @@ const selectFields = {
 };
 
 /** Keys of `vrrp.groups[]`. */
-export const groupFields = {
+const groupFields = {
   name: required('Name of the traffic group, equal on all members.', identifier),
   instance: required('What keepalived calls it; exactly one of the two.', mapping(instanceFields)),
   trackFile: required('File by which keepalived learns "ready" for this group.', absolutePath()),

@@ -291,7 +291,7 @@ capture:
     [
       'a socket path that the kernel cannot hold',
       (it) => {
-        it.api['socket'] = `/${'x'.repeat(107)}`;
+        it.api['socket'] = `/${'x'.repeat(99)}`;
       },
       'api.socket: is',
     ],
