@@ -42,7 +42,8 @@ const changeable =
   FlowAttribute.sequenceAdjustReply;
 
 const lookupsPerBatch = 100;
-const dumpPageBytesMax = 1024 * 1024;
+/** About a thousand flows: what is compared without letting other work run. */
+const dumpPageBytesMax = 64 * 1024;
 
 /** The conntrack table of this process's network namespace, behind the port that the replicator declares. */
 export class NetlinkKernel implements Kernel {

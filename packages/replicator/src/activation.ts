@@ -35,6 +35,8 @@ export interface ActivationDependencies {
   readonly onInactive: (yielded: boolean) => void;
 }
 
+const leadershipPauseMsMax = 60_000;
+
 /**
  * Decides when this node asks for the group's epoch, gives it up, and asks for leadership: rules A2 to A5. Everything
  * is decided from levels (VRRP's word, the committed state), so that a lost edge costs nothing.
@@ -196,7 +198,7 @@ export class Activation {
     this.#activeSinceMs = this.#dependencies.clock.nowMs();
     this.#dependencies.logger.info({ epoch }, 'this node is the active node');
     this.#dependencies.onActive(epoch);
-    this.#askForLeadershipLater(epoch);
+    this.#askForLeadershipLater(epoch, this.#options.leadershipAfterMs);
   }
 
   #onOtherActivation(node: string): void {
@@ -227,17 +229,25 @@ export class Activation {
   }
 
   /** Rule A5: forwarding works until then; leadership follows only an activity that lasts. */
-  #askForLeadershipLater(epoch: number): void {
-    this.#later(this.#options.leadershipAfterMs, () => {
-      if (this.#state !== 'active' || this.#epoch !== epoch) return;
-      const { consensus, logger } = this.#dependencies;
-      if (consensus.status().role !== 'leader') {
-        consensus
-          .transferLeadership(this.#options.node)
-          .catch((error) => logger.info({ error: String(error) }, 'leadership stays where it is'));
-      }
-      this.#askForLeadershipLater(epoch);
+  #askForLeadershipLater(epoch: number, afterMs: number): void {
+    this.#later(afterMs, () => {
+      if (this.#state === 'active' && this.#epoch === epoch) void this.#askForLeadership(epoch, afterMs);
     });
+  }
+
+  async #askForLeadership(epoch: number, afterMs: number): Promise<void> {
+    const { consensus, logger } = this.#dependencies;
+    let nextMs = this.#options.leadershipAfterMs;
+    if (consensus.status().role !== 'leader') {
+      try {
+        await consensus.transferLeadership(this.#options.node);
+      } catch (error) {
+        // Each try holds the log up for a moment: not again too soon.
+        nextMs = Math.min(2 * afterMs, leadershipPauseMsMax);
+        logger.info({ reason: String(error) }, 'leadership stays where it is');
+      }
+    }
+    this.#askForLeadershipLater(epoch, nextMs);
   }
 
   /** Milliseconds since this node became active, 0 when it is not. */

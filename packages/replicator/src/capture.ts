@@ -83,11 +83,14 @@ export class Capture {
     this.stop();
     const { consensus, clock } = this.#dependencies;
     this.#outbox = new Outbox(
-      { group, epoch, node: this.#options.node, retryMs: this.#options.retryMs },
+      { ...this.#options, group, epoch },
       {
         consensus,
         clock,
-        onProgress: () => this.#flushWhenDue(),
+        onProgress: () => {
+          this.#flushWhenDue();
+          this.#wakeRoomWaiters();
+        },
         onStale: () => this.#loseSequence(),
       },
     );
@@ -131,7 +134,7 @@ export class Capture {
 
   /** Resolves when a dump may report more flows without the window growing beyond what is good for it. */
   async roomForMore(): Promise<void> {
-    while (this.#outbox !== null && this.#window.live > this.#options.windowOperationsMax) {
+    while (this.#outbox !== null && this.#outbox.length >= this.#options.batchesInFlightMax) {
       await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
     }
   }
@@ -234,7 +237,11 @@ export class Capture {
     const cell = this.#window.find(probe);
     if (cell >= 0) this.#window.replace(cell, kind, flow);
     else this.#window.add(probe, kind, flow);
-    if (this.#window.size > this.#options.pendingFlowsMax) this.#loseSequence();
+    const outbox = this.#outbox;
+    if (outbox === null) return;
+    // A batch is applied in one go, so it must not hold anybody's loop for long.
+    if (this.#window.live >= this.#options.windowOperationsMax) this.#propose(outbox);
+    if (outbox.pendingFlows + this.#window.size > this.#options.pendingFlowsMax) this.#loseSequence();
   }
 
   #isKnown(probe: FlowKeyProbe): boolean {
@@ -298,7 +305,7 @@ export class Capture {
     this.flush();
   }
 
-  /** At once when nothing is in flight; else when the window is full or old enough. */
+  /** At once when nothing is on its way; else when the window is full or old enough. */
   #flushWhenDue(): void {
     const outbox = this.#outbox;
     if (outbox === null) return;
@@ -306,12 +313,11 @@ export class Capture {
       if (this.#window.size > 0) this.#window.clear();
       return;
     }
-    const { windowOperationsMax, windowMsMax, batchesInFlightMax } = this.#options;
-    if (outbox.inFlight >= batchesInFlightMax) return;
+    const { windowMsMax, batchesInFlightMax } = this.#options;
     const ageMs = this.#dependencies.clock.nowMs() - this.#windowSinceMs;
-    const due =
-      outbox.inFlight === 0 || this.#window.live >= windowOperationsMax || ageMs >= windowMsMax;
-    if (due) this.#propose(outbox);
+    if (outbox.length === 0) this.#propose(outbox);
+    else if (outbox.length >= batchesInFlightMax) return;
+    else if (ageMs >= windowMsMax) this.#propose(outbox);
     else this.#flushLater(windowMsMax - ageMs);
   }
 
@@ -330,7 +336,6 @@ export class Capture {
     this.#dependencies.counters.batchesProposed += 1;
     this.#window = outbox.takeSpare();
     outbox.add(this.#writer.finish(), flows, this.#windowSinceMs);
-    this.#wakeRoomWaiters();
   }
 
   #wakeRoomWaiters(): void {

@@ -15,11 +15,11 @@ export type Admit = 'replied' | 'assured' | 'all';
 
 export interface CaptureOptions {
   readonly admit: Admit;
-  /** Operations that end a window early. */
+  /** Operations that end a window early: a batch is applied in one go on every node. */
   readonly windowOperationsMax: number;
   /** Age of the oldest operation that ends a window while other batches are in flight, in milliseconds. */
   readonly windowMsMax: number;
-  /** Batches proposed and not yet applied; beyond it capture goes on coalescing. */
+  /** Batches proposed and not yet applied; beyond it capture goes on coalescing, and full windows wait in order. */
   readonly batchesInFlightMax: number;
   /** Flows with uncommitted operations; beyond it capture gives up its sequence and activates anew (rule A2). */
   readonly pendingFlowsMax: number;
@@ -67,7 +67,7 @@ export const reconcilerDefaults: ReconcilerOptions = {
 };
 
 export interface ActivityOptions {
-  /** The active node asks for leadership after so much activity (rule A5). */
+  /** The active node asks for leadership after so much activity (rule A5), and twice as late after each refusal. */
   readonly leadershipAfterMs: number;
   /** Pause between signs of life of an active node without flow operations (rule K9). */
   readonly aliveIntervalMs: number;

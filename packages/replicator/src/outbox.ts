@@ -10,7 +10,8 @@ interface OutboxBatch {
   /** Kept until the batch is applied: until then the table does not know these flows. */
   readonly flows: PendingFlows;
   readonly madeAtMs: number;
-  waiting: boolean;
+  /** `queued`: not sent yet; `sent`: on its way; `again`: it came to nothing and is sent again. */
+  state: 'queued' | 'sent' | 'again';
 }
 
 export interface OutboxDependencies {
@@ -29,6 +30,7 @@ export interface OutboxDependencies {
 export class Outbox {
   readonly #writer: { readonly group: string; readonly epoch: number; readonly node: string };
   readonly #retryMs: number;
+  readonly #batchesInFlightMax: number;
   readonly #dependencies: OutboxDependencies;
   #batches: OutboxBatch[] = [];
   #spare: PendingFlows[] = [];
@@ -43,15 +45,20 @@ export class Outbox {
       readonly epoch: number;
       readonly node: string;
       readonly retryMs: number;
+      /** Batches on their way at a time; the others wait in order. */
+      readonly batchesInFlightMax: number;
     },
     dependencies: OutboxDependencies,
   ) {
-    this.#writer = options;
+    const { group, epoch, node } = options;
+    this.#writer = { group, epoch, node };
+    this.#batchesInFlightMax = options.batchesInFlightMax;
     this.#retryMs = options.retryMs;
     this.#dependencies = dependencies;
   }
 
-  get inFlight(): number {
+  /** Batches that are not applied, sent or not. */
+  get length(): number {
     return this.#batches.length;
   }
 
@@ -73,7 +80,7 @@ export class Outbox {
     return this.#batches[0]?.madeAtMs ?? null;
   }
 
-  /** Numbers the operations, proposes them and keeps `flows` until they are applied. */
+  /** Numbers the operations, proposes them in their turn and keeps `flows` until they are applied. */
   add(operations: Uint8Array, flows: PendingFlows, madeAtMs: number): void {
     this.#lastSequence += 1;
     const command = encodeCommand({
@@ -82,9 +89,8 @@ export class Outbox {
       sequence: this.#lastSequence,
       operations,
     });
-    const batch = { sequence: this.#lastSequence, command, flows, madeAtMs, waiting: false };
-    this.#batches.push(batch);
-    this.#send(batch);
+    this.#batches.push({ sequence: this.#lastSequence, command, flows, madeAtMs, state: 'queued' });
+    this.#sendQueued();
   }
 
   /** An empty set of pending flows, reused from an applied batch where there is one. */
@@ -111,6 +117,7 @@ export class Outbox {
       if (this.#spare.length < 8) this.#spare.push(flows);
     }
     this.#lastApplied = nextSequence - 1;
+    this.#sendQueued();
     if (this.#batches.length < before) this.#dependencies.onProgress();
   }
 
@@ -121,8 +128,14 @@ export class Outbox {
     this.#cancelRetry?.();
   }
 
+  #sendQueued(): void {
+    for (const batch of this.#batches.slice(0, this.#batchesInFlightMax)) {
+      if (batch.state === 'queued') this.#send(batch);
+    }
+  }
+
   #send(batch: OutboxBatch): void {
-    batch.waiting = false;
+    batch.state = 'sent';
     // A rejected proposal may or may not be in the log; apply tells a duplicate from a new one (rule A1).
     void this.#dependencies.consensus
       .propose(batch.command)
@@ -136,14 +149,14 @@ export class Outbox {
       this.#dependencies.onStale();
       return;
     }
-    batch.waiting = true;
+    batch.state = 'again';
     this.#cancelRetry ??= this.#dependencies.clock.setTimer(this.#retryMs, () => this.#resend());
   }
 
   #resend(): void {
     this.#cancelRetry = null;
     for (const batch of this.#batches) {
-      if (batch.waiting) this.#send(batch);
+      if (batch.state === 'again') this.#send(batch);
     }
   }
 }

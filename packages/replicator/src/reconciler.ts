@@ -142,9 +142,11 @@ export class Reconciler {
     while (page.next()) {
       if (this.#dependencies.domain.contains(page.entry)) this.#onEntry(round, page.entry);
     }
-    if (round.truth !== 'kernel') return;
-    this.#dependencies.capture.flush();
-    await this.#dependencies.capture.roomForMore();
+    if (round.truth === 'kernel') {
+      this.#dependencies.capture.flush();
+      await this.#dependencies.capture.roomForMore();
+    }
+    await nextTurn();
   }
 
   #onEntry(round: Round, entry: FlowFields): void {
