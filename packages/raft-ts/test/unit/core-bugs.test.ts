@@ -247,6 +247,12 @@ describe('B29 pre-vote traps, each elects within ten election timeouts', () => {
     expect(cluster.elect().id).toBe('b');
   });
 
+  it('a member of a lower term with the longer log learns the term and is elected', () => {
+    const cluster = trio((id) => (id === 'c' ? { term: 1, log: [1] } : { term: 5, log: [] }));
+    cluster.down.add('a');
+    expect(cluster.elect().id).toBe('c');
+  });
+
   it('a deposed leader may ask a follower that still names it', () => {
     const follower = new CoreBench();
     follower.step(appendOf('b', 1, [0, 0], []));

@@ -63,6 +63,20 @@ describe('RaftNode in one process', () => {
     expect(machine.applied.map((entry) => new TextDecoder().decode(entry.data))).toEqual(names);
   });
 
+  it('B35 repeated request: what the network doubles stands in the log once', async () => {
+    const members = await open('a', 'b', 'c');
+    const leader = await awaitLeader(cluster);
+    network.copies = (message) => (message.kind === 'propose' ? 2 : 1);
+    const { node, machine } = members.find((member) => member.node.id !== leader)!;
+    for (const name of ['x', 'y']) await node.propose(text(name));
+    await node.propose(text('z'));
+    expect(machine.applied.map((entry) => new TextDecoder().decode(entry.data))).toEqual([
+      'x',
+      'y',
+      'z',
+    ]);
+  });
+
   it('moves leadership when a follower asks for it', async () => {
     const members = await open('a', 'b', 'c');
     const leader = await awaitLeader(cluster);

@@ -9,6 +9,8 @@ import { MemoryLogStore } from '../../src/testing/memory-log-store.ts';
 export class LocalNetwork {
   readonly #receivers = new Map<string, (message: Message) => void>();
   readonly cut = new Set<string>();
+  /** How often a message arrives. */
+  copies: (message: Message) => number = () => 1;
   onSend: (message: Message) => void = () => {};
 
   transport(id: string): Transport {
@@ -20,7 +22,9 @@ export class LocalNetwork {
       send: (message) => {
         this.onSend(message);
         if (this.cut.has(message.to) || this.cut.has(id)) return;
-        setImmediate(() => this.#receivers.get(message.to)?.(message));
+        for (let copy = 0; copy < this.copies(message); copy++) {
+          setImmediate(() => this.#receivers.get(message.to)?.(message));
+        }
       },
       setPeers: () => {},
       isReachable: (peer) => !this.cut.has(peer),
