@@ -50,6 +50,40 @@ function newDirectory(): string {
   return directory;
 }
 
+/** A relay on loopback that can swallow everything, in both directions, without closing anything. */
+async function cuttableLine(port: number) {
+  let isCut = false;
+  let diallingsWhileCut = 0;
+  const server = net.createServer((near) => {
+    const far = net.connect(port, '127.0.0.1');
+    if (isCut) diallingsWhileCut += 1;
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.on('data', (chunk) => isCut || to.write(chunk));
+      from.on('error', () => undefined);
+      from.on('close', () => isCut || to.destroy());
+    }
+    stops.push(async () => {
+      near.destroy();
+      far.destroy();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  stops.push(async () => void server.close());
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    diallingsWhileCut: () => diallingsWhileCut,
+    cut: () => {
+      isCut = true;
+    },
+    mend: () => {
+      isCut = false;
+    },
+  };
+}
+
 const heartbeat = (readRound: number, from = 'a', to = 'b'): Heartbeat => ({
   kind: 'heartbeat',
   from,
@@ -93,8 +127,9 @@ describe('TcpTransport between two members', () => {
 
   it('sends the frames of one turn together', async () => {
     const [a, b] = await pair();
-    const write = vi.spyOn(net.Socket.prototype, '_write' as never);
-    const writev = vi.spyOn(net.Socket.prototype, '_writev' as never);
+    const sockets = net.Socket.prototype as unknown as { _write(): void; _writev(): void };
+    const write = vi.spyOn(sockets, '_write');
+    const writev = vi.spyOn(sockets, '_writev');
     for (let i = 0; i < 100; i++) a.transport.send(heartbeat(i));
     await b.until(() => b.received.length === 100);
     expect(writev.mock.calls.length + write.mock.calls.length).toBeLessThan(10);
@@ -139,17 +174,20 @@ describe('TcpTransport between two members', () => {
     expect(roundsOf(again.received)).toEqual([2]);
   });
 
-  it('gives up a peer that says nothing, and notices when it is back', async () => {
-    const [a, b] = await pair({ limits: { idleTimeoutMs: 200, connectTimeoutMs: 100 } });
-    // A stopped process accepts and reads nothing: here, a proxy that swallows everything.
-    const swallowing = net.createServer((socket) => socket.resume());
-    await new Promise<void>((resolve) => swallowing.listen(0, '127.0.0.1', resolve));
-    const { port } = swallowing.address() as net.AddressInfo;
-    a.transport.setPeers(new Map([['b', `127.0.0.1:${port}`]]));
-    await eventually(() => !a.transport.isReachable('b'));
-    a.knows(b);
+  it('gives up a peer that falls silent without closing, and finds it again', async () => {
+    const limits = { idleTimeoutMs: 200, connectTimeoutMs: 200 };
+    const [a, b] = [await alone('a', { limits }), await alone('b', { limits })];
+    const line = await cuttableLine(b.transport.port!);
+    a.transport.setPeers(new Map([['b', `127.0.0.1:${line.port}`]]));
     await eventually(() => a.transport.isReachable('b'));
-    swallowing.close();
+    line.cut();
+    await eventually(() => !a.transport.isReachable('b'));
+    // Both lanes are being dialled again, into the void.
+    await eventually(() => line.diallingsWhileCut() >= 2);
+    line.mend();
+    await eventually(() => a.transport.isReachable('b'));
+    a.transport.send(heartbeat(1));
+    await b.until(() => b.received.length === 1);
   });
 
   it('follows a changed address, and forgets a peer that is no member', async () => {
