@@ -176,7 +176,8 @@ describe('TcpTransport between two members', () => {
 
   it('gives up a peer that falls silent without closing, and finds it again', async () => {
     const limits = { idleTimeoutMs: 200, connectTimeoutMs: 200 };
-    const [a, b] = [await alone('a', { limits }), await alone('b', { limits })];
+    const patient = { idleTimeoutMs: 60_000, connectTimeoutMs: 60_000 };
+    const [a, b] = [await alone('a', { limits }), await alone('b', { limits: patient })];
     const line = await cuttableLine(b.transport.port!);
     a.transport.setPeers(new Map([['b', `127.0.0.1:${line.port}`]]));
     await eventually(() => a.transport.isReachable('b'));
