@@ -26,7 +26,7 @@ export default defineConfig({
       {
         test: {
           name: 'lab',
-          include: ['packages/lab/test/**/*.test.ts'],
+          include: ['packages/lab/test/{testcase,deploy}/**/*.test.ts'],
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 300_000,

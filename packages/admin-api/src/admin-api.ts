@@ -2,7 +2,7 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { BlockList, isIPv6 } from 'node:net';
-import type { AdminPort } from '@raftwall/replicator';
+import type { AdminPort, ReplicatorCounters } from '@raftwall/replicator';
 import type { FastifyServerFactory } from 'fastify';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Access, buildApp } from './app.ts';
@@ -16,11 +16,14 @@ import {
   type ApiTlsOptions,
   DEFAULT_LIMITS,
 } from './options.ts';
+import { registerReplicatorMetrics } from './replicator-metrics.ts';
 import type { App } from './type-provider.ts';
 import { listenOnUnixSocket } from './unix-socket.ts';
 
 export interface AdminApiDependencies {
   readonly node: AdminPort;
+  /** What the replicator counts, for the own registry; null leaves it out. */
+  readonly counters: ReplicatorCounters | null;
   /** Null makes an own registry with the metrics of process and node. */
   readonly registry: Registry | null;
   readonly logger: ApiLogger | null;
@@ -43,7 +46,7 @@ export class AdminApi {
     this.#options = options;
     this.#dependencies = dependencies;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#registry = dependencies.registry ?? ownRegistry(dependencies.node);
+    this.#registry = dependencies.registry ?? ownRegistry(dependencies);
   }
 
   /**
@@ -149,10 +152,11 @@ async function readTls({ cert, key, ca }: ApiTlsOptions) {
   return ca === null ? own : { ...own, ca: await readFile(ca), requestCert: true };
 }
 
-function ownRegistry(node: AdminPort): Registry {
+function ownRegistry({ node, counters }: AdminApiDependencies): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   registerNodeMetrics(registry, node);
+  if (counters !== null) registerReplicatorMetrics(registry, counters);
   return registry;
 }
 

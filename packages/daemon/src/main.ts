@@ -5,6 +5,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { run, type StartNode } from './run.ts';
 import { SystemdNotifier, sendBySystemdNotify } from './systemd-notify.ts';
+import { refuseUnsupported, UnsupportedConfigError } from './unsupported.ts';
 import { VERSION } from './version.ts';
 
 interface Arguments {
@@ -39,7 +40,19 @@ export async function main(
     process.stdout.write(`${options.config}: valid\n`);
     return EXIT.ok;
   }
+  if (!isSupported(loaded)) return EXIT.config;
   return await runDaemon(loaded, startNode);
+}
+
+function isSupported({ config }: LoadedConfig): boolean {
+  try {
+    refuseUnsupported(config);
+    return true;
+  } catch (error) {
+    if (!(error instanceof UnsupportedConfigError)) throw error;
+    for (const fault of error.faults) process.stderr.write(`${fault}\n`);
+    return false;
+  }
 }
 
 async function runDaemon(

@@ -171,6 +171,9 @@ class WiredNode implements RunningNode {
       replicator.fail(`this member has stopped: ${error.message}`);
       this.#onFailure(error);
     };
+    // Entries of Raft's own count too: a leader may name one of them as the commit index (rule V1).
+    raft.on('applied', (index) => replicator.onApplied(index));
+    replicator.onApplied(raft.status().appliedIndex);
     raft.on('storageFailed', onStopped);
     raft.on('failed', onStopped);
     return raft;
@@ -208,6 +211,7 @@ class WiredNode implements RunningNode {
     const vrrpMode = this.#config.vrrp?.mode ?? null;
     const api = new AdminApi(adminApiOptions(this.#config, dashboardFiles), {
       node: new Admin({ vrrpMode, transferTimeoutMs }, replicator),
+      counters: replicator.dependencies.counters,
       registry: null,
       logger: this.#logger,
     });

@@ -231,7 +231,8 @@ export class Activation {
   /** Rule A5: forwarding works until then; leadership follows only an activity that lasts. */
   #askForLeadershipLater(epoch: number, afterMs: number): void {
     this.#later(afterMs, () => {
-      if (this.#state === 'active' && this.#epoch === epoch) void this.#askForLeadership(epoch, afterMs);
+      if (this.#state === 'active' && this.#epoch === epoch)
+        void this.#askForLeadership(epoch, afterMs);
     });
   }
 

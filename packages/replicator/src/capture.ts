@@ -241,7 +241,8 @@ export class Capture {
     if (outbox === null) return;
     // A batch is applied in one go, so it must not hold anybody's loop for long.
     if (this.#window.live >= this.#options.windowOperationsMax) this.#propose(outbox);
-    if (outbox.pendingFlows + this.#window.size > this.#options.pendingFlowsMax) this.#loseSequence();
+    if (outbox.pendingFlows + this.#window.size > this.#options.pendingFlowsMax)
+      this.#loseSequence();
   }
 
   #isKnown(probe: FlowKeyProbe): boolean {

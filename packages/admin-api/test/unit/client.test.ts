@@ -35,7 +35,7 @@ afterEach(async () => {
 async function startApi(options: Partial<AdminApiOptions> = {}): Promise<AdminApi> {
   const api = new AdminApi(
     { socket, listen: null, tls: null, tokensFile: null, dashboardFiles: {}, ...options },
-    { node, registry: null, logger: null },
+    { node, registry: null, counters: null, logger: null },
   );
   await api.start();
   running.push(api);

@@ -26,7 +26,7 @@ beforeAll(async () => {
   const listen = { host: '127.0.0.1', port: 0 };
   api = new AdminApi(
     { socket, listen, tls: null, tokensFile: null, dashboardFiles: {} },
-    { node, registry: null, logger: null },
+    { node, registry: null, counters: null, logger: null },
   );
   await api.start();
 });

@@ -157,3 +157,20 @@ describe('raftwalld with a node', () => {
     expect((await end).code).toBe(70);
   });
 });
+
+describe('raftwalld with a configuration beyond this version', () => {
+  it('validates it, but refuses to run it with one line for each key', async () => {
+    const file = join(directory, 'witness.yaml');
+    await writeFile(
+      file,
+      `cluster: { name: c, members: [{ id: a, address: "10.0.0.1:7650" }], virtualAddresses: ["10.1.0.1"] }
+node: { id: a, witness: true }
+peers: { insecure: true }
+`,
+    );
+    expect((await raftwalld('--check', '--config', file)).code).toBe(0);
+    const { code, stderr } = await raftwalld('--config', file);
+    expect(code).toBe(78);
+    expect(stderr).toMatch(/^node\.witness: this version does not support it yet; .+$/m);
+  });
+});

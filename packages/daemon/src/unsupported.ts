@@ -1,0 +1,32 @@
+import type { DaemonConfig } from './config/options.ts';
+
+/** Thrown when a configuration is valid but asks for something that this version does not do yet. */
+export class UnsupportedConfigError extends Error {
+  readonly code = 'DAEMON_CONFIG_UNSUPPORTED';
+  /** One line for each key. */
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(faults.join('; '));
+    this.name = 'UnsupportedConfigError';
+    this.faults = faults;
+  }
+}
+
+/**
+ * Refuses what would otherwise be ignored in silence: a witness that touches its kernel is worse than one that does not start.
+ *
+ * @throws {UnsupportedConfigError} If the configuration uses such a key.
+ */
+export function refuseUnsupported(config: DaemonConfig): void {
+  const { node, vrrp } = config;
+  const faults: string[] = [];
+  const refuse = (used: boolean, key: string, instead: string): void => {
+    if (used) faults.push(`${key}: this version does not support it yet; ${instead}`);
+  };
+  refuse(node.witness, 'node.witness', 'run a third firewall as a full member');
+  refuse(node.join, 'node.join', 'name all members in cluster.members when the cluster is made');
+  refuse(vrrp !== null && vrrp.mode !== 'follow', 'vrrp.mode', 'use follow');
+  refuse(vrrp !== null && vrrp.groups.length > 1, 'vrrp.groups', 'name one group');
+  if (faults.length > 0) throw new UnsupportedConfigError(faults);
+}

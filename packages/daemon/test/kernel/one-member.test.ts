@@ -1,0 +1,85 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const RAFTWALLD = fileURLToPath(new URL('../../bin/raftwalld', import.meta.url));
+const waitMs = { timeout: 40_000, interval: 100 };
+const ip = (...args: string[]): string =>
+  execFileSync('ip', args, { encoding: 'utf8', stdio: 'pipe' });
+
+function read(socketPath: string, path: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path }, (answer) => {
+      let text = '';
+      answer.on('data', (chunk) => {
+        text += chunk;
+      });
+      answer.on('end', () => resolve(JSON.parse(text)));
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+}
+
+describe('one member alone', () => {
+  const namespace = `rwd${randomBytes(3).toString('hex')}`;
+  let directory: string;
+  let socket: string;
+  let daemon: ChildProcess;
+
+  beforeEach(() => {
+    ip('netns', 'add', namespace);
+    ip('-n', namespace, 'link', 'set', 'lo', 'up');
+    directory = mkdtempSync(join(tmpdir(), 'raftwalld-'));
+    socket = join(directory, 'api.sock');
+    writeFileSync(
+      join(directory, 'config.yaml'),
+      `cluster: { name: one, members: [{ id: a, address: "127.0.0.1:7650" }] }
+node: { id: a, dataDir: ${directory}/data }
+peers: { insecure: true }
+api: { socket: ${socket} }
+`,
+    );
+    start();
+  });
+
+  afterEach(() => {
+    daemon.kill('SIGKILL');
+    ip('netns', 'delete', namespace);
+    rmSync(directory, { recursive: true });
+  });
+
+  function start(): void {
+    const args = [
+      'netns',
+      'exec',
+      namespace,
+      RAFTWALLD,
+      '--config',
+      join(directory, 'config.yaml'),
+    ];
+    daemon = spawn('ip', args, { stdio: 'ignore' });
+  }
+
+  const status = (): Promise<unknown> => read(socket, '/v1/status').catch(() => null);
+
+  it('V1 is ready without traffic, captures, and finds its flows again after a restart', async () => {
+    await expect.poll(status, waitMs).toMatchObject({ ready: true, active: 'a', role: 'leader' });
+    const add =
+      '-I -p tcp -s 10.1.0.1 -d 10.2.0.2 --sport 1000 --dport 22 --state ESTABLISHED -t 500 -u SEEN_REPLY,ASSURED';
+    ip('netns', 'exec', namespace, 'conntrack', ...add.split(' '));
+    await expect.poll(status, waitMs).toMatchObject({ flows: 1 });
+    const left = new Promise((resolve) => daemon.once('exit', resolve));
+    daemon.kill('SIGTERM');
+    expect(await left).toBe(0);
+    start();
+    await expect.poll(status, waitMs).toMatchObject({ ready: true, active: 'a', flows: 1 });
+    ip('netns', 'exec', namespace, 'conntrack', '-D', '-p', 'tcp');
+    await expect.poll(status, waitMs).toMatchObject({ flows: 0 });
+  });
+});
