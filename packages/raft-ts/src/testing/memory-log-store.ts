@@ -69,6 +69,7 @@ export class MemoryLogStore implements LogStore {
     this.#delay(() => {
       if (life !== this.#life) return;
       this.#isAppending = false;
+      this.#failure ??= this.#refusal(batch);
       if (this.#failure === null) this.#persist(batch);
       done(this.#failure);
     });
@@ -85,9 +86,12 @@ export class MemoryLogStore implements LogStore {
     const { compacted, entries } = this.#durable;
     const first = from - compacted.index - 1;
     const end = to - compacted.index - 1;
+    if (first < 0 || first >= end || end > entries.length) {
+      throw new RangeError(`entries [${from}, ${to}) are not all in the log`);
+    }
     let cut = first;
     let bytes = 0;
-    while (cut < end && cut < entries.length) {
+    while (cut < end) {
       bytes += entries[cut]!.data.length;
       if (bytes > bytesMax && cut > first) break;
       cut++;
@@ -150,17 +154,27 @@ export class MemoryLogStore implements LogStore {
     return this;
   }
 
+  /** Why the batch cannot follow what is stored; checked before anything of it is. */
+  #refusal({ truncateFrom, entries }: AppendBatch): Error | null {
+    const { compacted } = this.#durable;
+    const { lastIndex } = this;
+    if (
+      truncateFrom !== null &&
+      (truncateFrom <= compacted.index || truncateFrom > lastIndex + 1)
+    ) {
+      return new RangeError(`truncation from ${truncateFrom} is outside of the log`);
+    }
+    const next = truncateFrom ?? lastIndex + 1;
+    const stray = entries.find(({ index }, i) => index !== next + i);
+    return stray === undefined ? null : new RangeError(`gap before entry ${stray.index}`);
+  }
+
   #persist(batch: AppendBatch): void {
     const image = this.#durable;
     if (batch.truncateFrom !== null) {
-      const keep = batch.truncateFrom - image.compacted.index - 1;
-      if (keep < 0 || keep > image.entries.length) throw new Error('truncation outside of the log');
-      image.entries.length = keep;
+      image.entries.length = batch.truncateFrom - image.compacted.index - 1;
     }
-    for (const entry of batch.entries) {
-      if (entry.index !== this.lastIndex + 1) throw new Error(`gap before entry ${entry.index}`);
-      image.entries.push(entry);
-    }
+    for (const entry of batch.entries) image.entries.push(entry);
     if (batch.entries.length > 0) this.#lastGroup = batch.entries.length;
     if (batch.hardState !== null) image.hardState = batch.hardState;
     if (batch.clearTorn) image.tornLog = false;

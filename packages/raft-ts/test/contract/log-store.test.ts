@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, it } from 'vitest';
 import { SegmentLogStore } from '../../src/storage/index.ts';
 import { logStoreContract } from '../../src/testing/log-store-contract.ts';
+import { MemoryLogStore } from '../../src/testing/memory-log-store.ts';
 
 const runner = { describe, it };
 
@@ -21,3 +22,12 @@ for (const cacheBytesMax of [0, 1_000_000]) {
     runner,
   );
 }
+
+logStoreContract(
+  'MemoryLogStore',
+  () => {
+    const store = new MemoryLogStore();
+    return Promise.resolve({ newStore: () => store, dispose: () => Promise.resolve() });
+  },
+  runner,
+);
