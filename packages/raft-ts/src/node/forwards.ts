@@ -1,7 +1,7 @@
 import type { ForwardedResponse } from '../core/message.ts';
 import type { NodeId } from '../core/types.ts';
 
-export type ForwardKind = 'propose' | 'read-index' | 'transfer';
+type ForwardKind = 'propose' | 'read-index' | 'transfer';
 
 /** A request that was sent to the leader. `answer` gets null when there will be none. */
 export interface Forward {
@@ -18,7 +18,7 @@ const sessionBits = 20;
 const sequenceMax = 2 ** 32;
 
 /** Splits a request id into the asking process's session and the number in it. */
-export function splitRequestId(requestId: number): { session: number; sequence: number } {
+function splitRequestId(requestId: number): { session: number; sequence: number } {
   const session = Math.floor(requestId / sequenceMax);
   return { session, sequence: requestId - session * sequenceMax };
 }

@@ -4,7 +4,7 @@ import type { Entry, EntryType, Index, Term } from '../core/types.ts';
 import { readUint64, writeUint64 } from './uint64.ts';
 
 /** Bytes before the data of a record; records begin at multiples of 8. */
-export const recordHeaderBytes = 32;
+const recordHeaderBytes = 32;
 export const footerBytes = 64;
 
 const kindEntry = 1;

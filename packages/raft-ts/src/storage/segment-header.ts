@@ -19,7 +19,7 @@ export interface SegmentHeader {
 }
 
 export const segmentHeaderBytes = 4096;
-export const segmentFormatVersion = 1;
+const segmentFormatVersion = 1;
 
 const magic = Buffer.from('RAFTLOG\0');
 const at = {

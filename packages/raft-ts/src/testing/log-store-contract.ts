@@ -41,7 +41,7 @@ export function readAll(store: LogStore, from: Index, last: Index): Entry[] {
 }
 
 /** Entries whose data is a plain Uint8Array of its own. */
-export function plain(entries: readonly Entry[]): Entry[] {
+function plain(entries: readonly Entry[]): Entry[] {
   return entries.map((entry) => ({ ...entry, data: Uint8Array.from(entry.data) }));
 }
 

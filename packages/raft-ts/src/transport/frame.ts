@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { ProtocolError } from './errors.ts';
 
 /** First version of the wire protocol; every frame carries it. */
-export const protocolVersion = 1;
+const protocolVersion = 1;
 
 /** What a frame holds. The numbers are never reused. */
 export const FrameType = {
