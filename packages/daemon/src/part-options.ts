@@ -65,6 +65,7 @@ export function replicatorOptions(
     version,
     group: vrrp?.groups[0]?.name ?? 'default',
     kernelIncarnation,
+    vrrp: vrrp !== null,
     domain: {
       protocols: protocolNumbers(config),
       ignorePrefixes: capture.filter.ignoreAddresses,

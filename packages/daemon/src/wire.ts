@@ -162,7 +162,8 @@ class WiredNode implements RunningNode {
     const store = new SegmentLogStore(segmentLogOptions(this.#config));
     const transport = new TcpTransport(transportOptions(this.#config), {
       incarnation: () => store.incarnation,
-      onPeerRefused: (refusal) => this.#logger.warn(refusal, 'a peer was refused'),
+      onPeerRefused: (err) => this.#logger.warn({ err }, 'a peer was refused'),
+      onError: (err) => this.#logger.error({ err }, 'the transport is impaired'),
     });
     const parts = { store, transport, stateMachine };
     const raft = await RaftNode.open<Outcome>(raftOptions(this.#config), parts);

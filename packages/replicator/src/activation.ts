@@ -31,6 +31,8 @@ export interface ActivationDependencies {
   readonly promote: (epoch: number, index: number) => Promise<void>;
   /** The kernel is the truth from now on. */
   readonly onActive: (epoch: number) => void;
+  /** The epoch is about to be given up: what was captured in it goes into the log first. */
+  readonly beforeRelease: () => void;
   /** No writer any more; `yielded` when VRRP still says MASTER here. */
   readonly onInactive: (yielded: boolean) => void;
 }
@@ -54,6 +56,7 @@ export class Activation {
   #masteringTold = false;
   #activeSinceMs = 0;
   #timers = new Set<() => void>();
+  #leaving = false;
   #stopped = false;
 
   constructor(
@@ -99,6 +102,7 @@ export class Activation {
 
   /** Gives the epoch up before the daemon ends. */
   async leave(): Promise<void> {
+    this.#leaving = true;
     if (this.#state === 'active' || this.#state === 'promoting') await this.#release();
   }
 
@@ -144,6 +148,7 @@ export class Activation {
 
   /** One attempt for this transition: retried under the same id until the log has decided (rule A4). */
   #attempt(): void {
+    if (this.#leaving) return;
     this.#state = 'activating';
     const { epoch } = this.#dependencies.state().group(this.#options.group);
     void this.#propose(randomBytes(8).toString('hex'), epoch);
@@ -214,6 +219,7 @@ export class Activation {
   }
 
   async #release(): Promise<void> {
+    this.#dependencies.beforeRelease();
     const command = encodeCommand({
       kind: CommandKind.release,
       group: this.#options.group,

@@ -14,7 +14,7 @@ import type { ApplierOptions } from './options.ts';
 import { Errno, type Kernel, type KernelBatch } from './ports.ts';
 
 /** What the applier needs of the replicated table: rows by key, and the local flags beside each row. */
-export interface AppliedTable {
+interface AppliedTable {
   readonly size: number;
   findKey(bytes: Uint8Array, offset: number, length: number): number;
   find(flow: FlowFields): number;
@@ -260,10 +260,18 @@ export class Applier {
     else batch.create(sent, inject);
   }
 
-  /** Rule K14: a standby sees no packets of the flow, so it keeps it longer than it has left. */
+  /** Rule K14: a standby sees no packets of the flow, so it keeps it longer than the flow has left. */
   injectTimeoutSeconds(flow: FlowFields): number {
     const isEstablished = flow.protocol === protocolTcp && flow.tcpState === tcpEstablished;
-    return isEstablished ? flow.timeoutSeconds : flow.timeoutSeconds + this.#options.holdSeconds;
+    const { tcpEstablishedSeconds, holdSeconds } = this.#options;
+    return isEstablished ? tcpEstablishedSeconds : flow.timeoutSeconds + holdSeconds;
+  }
+
+  /** Rule K14: a hold that ran down, or was undone by a packet, is due to be restored. */
+  needsHold(row: FlowFields, entry: FlowFields): boolean {
+    return (
+      entry.timeoutSeconds < Math.min(this.injectTimeoutSeconds(row), this.#options.holdSeconds) / 2
+    );
   }
 
   #cell(position: number): FlowRecord {

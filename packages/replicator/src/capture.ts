@@ -9,7 +9,7 @@ import { PendingFlows, PendingKind } from './pending-flows.ts';
 import { type Clock, type Consensus, type Kernel, KernelEventKind } from './ports.ts';
 
 /** What capture asks of the replicated table. */
-export interface CapturedTable {
+interface CapturedTable {
   readonly size: number;
   /** Slot of the flow with that packed key, or -1. */
   findKey(bytes: Uint8Array, offset: number, length: number): number;
@@ -94,6 +94,14 @@ export class Capture {
         onStale: () => this.#loseSequence(),
       },
     );
+  }
+
+  /** Proposes all that is pending at once; what the node proposes after this comes behind it in the log. */
+  flushAll(): void {
+    const outbox = this.#outbox;
+    if (outbox === null) return;
+    if (this.#window.live > 0) this.#propose(outbox);
+    outbox.sendAll();
   }
 
   /** Forgets everything that is not applied: the next epoch's reconcile finds it again. */

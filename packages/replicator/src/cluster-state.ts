@@ -45,7 +45,7 @@ export type Outcome =
 export type RefusedReason = 'stale-epoch' | 'gap' | 'epoch-moved' | 'malformed';
 
 export const accepted: Outcome = { kind: 'accepted' };
-export const duplicate: Outcome = { kind: 'duplicate' };
+const duplicate: Outcome = { kind: 'duplicate' };
 const refusals: Readonly<Record<RefusedReason, Outcome>> = {
   'stale-epoch': { kind: 'refused', reason: 'stale-epoch' },
   gap: { kind: 'refused', reason: 'gap' },
@@ -58,7 +58,7 @@ export function refused(reason: RefusedReason): Outcome {
 }
 
 /** Flows that a cluster carries until its limit is set otherwise. */
-export const flowsMaxDefault = 1_048_576;
+const flowsMaxDefault = 1_048_576;
 
 const noGroup = {
   epoch: 0,

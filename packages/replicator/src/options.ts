@@ -43,12 +43,15 @@ export interface ApplierOptions {
   readonly queueBytesMax: number;
   /** Added to the remaining time of every flow that is not ESTABLISHED TCP (rule K14). */
   readonly holdSeconds: number;
+  /** Timeout of ESTABLISHED TCP flows: the kernel's own (nf_conntrack_tcp_timeout_established). */
+  readonly tcpEstablishedSeconds: number;
 }
 
 export const applierDefaults: ApplierOptions = {
   batchMessagesMax: 100,
   queueBytesMax: 64 * 1024 * 1024,
   holdSeconds: 600,
+  tcpEstablishedSeconds: 432_000,
 };
 
 export interface ReconcilerOptions {
@@ -75,6 +78,8 @@ export interface ActivityOptions {
   readonly holderLostMs: number;
   /** How long members step back for a planned hand-over. */
   readonly handoverMs: number;
+  /** A node that leaves in order waits so long for another one to take over (rule V4). */
+  readonly leaveMs: number;
   /** Pause before a proposal that failed is tried again. */
   readonly retryMs: number;
 }
@@ -84,6 +89,7 @@ export const activityDefaults: ActivityOptions = {
   aliveIntervalMs: 2_000,
   holderLostMs: 600,
   handoverMs: 3_000,
+  leaveMs: 5_000,
   retryMs: 50,
 };
 
@@ -92,9 +98,15 @@ export interface ReadinessOptions {
   readonly askIntervalMs: number;
   /** Without contact to a quorum for so long a node is not ready any more. */
   readonly quorumLostMs: number;
+  /** A node that starts as MASTER keeps VRRP's opinion of it for so long (rule V3). */
+  readonly deadlineMs: number;
 }
 
-export const readinessDefaults: ReadinessOptions = { askIntervalMs: 100, quorumLostMs: 3_000 };
+export const readinessDefaults: ReadinessOptions = {
+  askIntervalMs: 100,
+  quorumLostMs: 3_000,
+  deadlineMs: 15_000,
+};
 
 /** Everything that a `Replicator` can be told; sections have their defaults beside their types. */
 export interface ReplicatorOptions {
@@ -104,6 +116,8 @@ export interface ReplicatorOptions {
   /** Name of the traffic group (rule A6: one for now). */
   readonly group: string;
   readonly kernelIncarnation: string;
+  /** Whether VRRP moves an address; without it activity follows leadership. */
+  readonly vrrp: boolean;
   readonly domain: DomainOptions;
   readonly capture: CaptureOptions;
   readonly applier: ApplierOptions;

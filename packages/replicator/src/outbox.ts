@@ -121,6 +121,13 @@ export class Outbox {
     if (this.#batches.length < before) this.#dependencies.onProgress();
   }
 
+  /** Sends what waits for its turn: nothing will follow it. */
+  sendAll(): void {
+    for (const batch of this.#batches) {
+      if (batch.state !== 'sent') this.#send(batch);
+    }
+  }
+
   close(): void {
     this.#closed = true;
     this.#batches = [];

@@ -9,7 +9,7 @@ import type { ReconcilerOptions } from './options.ts';
 import type { Clock, Kernel, KernelEntryCursor, Logger } from './ports.ts';
 
 /** What reconcile needs of the replicated table. */
-export interface ReconciledTable {
+interface ReconciledTable {
   find(flow: FlowFields): number;
   read(slot: number, into: FlowFields): void;
   localFlags(slot: number): number;
@@ -181,7 +181,11 @@ export class Reconciler {
     const differs = sameReply(this.#flow, entry)
       ? differsIn(round.truth, this.#flow, entry)
       : FlowAttribute.reply;
-    if (differs === 0) return;
+    if (differs === 0) {
+      const { applier } = this.#dependencies;
+      if (round.truth === 'table' && applier.needsHold(this.#flow, entry)) applier.enqueue(slot);
+      return;
+    }
     round.updated += 1;
     if (round.truth === 'kernel') {
       const known = differs !== FlowAttribute.reply;

@@ -78,10 +78,12 @@ export class Replicator implements AppliedListener {
   #before: GroupState | null = null;
   #backupSinceMs: number;
   #steppedBackUntilMs = 0;
+  #trackFileKeptUntilMs = 0;
   #lastReconcileMs = 0;
   #lastAliveMs = 0;
   #proposing = new Set<string>();
   #cancelTick: (() => void) | null = null;
+  #leaving = false;
   #stopped = false;
 
   constructor(
@@ -128,7 +130,7 @@ export class Replicator implements AppliedListener {
     this.#publishAddresses();
     this.#dependencies.addresses.onChange(() => this.#publishAddresses());
     this.#dependencies.activity.onChange(() => this.#onVrrp());
-    if (this.#dependencies.activity.state !== 'MASTER') this.#setTrackFile(0);
+    this.#startTrackFile();
     await this.#dependencies.kernel.listen({
       onEvents: (events) => this.#onKernelEvents(events),
       onOverrun: () => this.#onOverrun(),
@@ -138,10 +140,34 @@ export class Replicator implements AppliedListener {
     this.#scheduleTick();
   }
 
-  /** Steps back in order (rule V4): no readiness, then no epoch. */
+  /**
+   * Leaves in order (rule V4): tells VRRP, goes on capturing until another node is active, then gives the epoch up. Nobody
+   * is waited for who could not take over.
+   */
   async leave(): Promise<void> {
-    this.#dependencies.readinessSink.set(0);
-    await this.parts.activation.leave();
+    this.#leaving = true;
+    this.#setTrackFile(0);
+    const { clock, activity } = this.#dependencies;
+    const { activation } = this.parts;
+    const deadlineMs = clock.nowMs() + this.options.activity.leaveMs;
+    while (activation.state === 'active' && activity.state === 'MASTER' && this.#hasSuccessor()) {
+      if (clock.nowMs() >= deadlineMs) break;
+      await new Promise<void>((resolve) => clock.setTimer(20, resolve));
+    }
+    await activation.leave();
+  }
+
+  /** Another member is level and in contact, and VRRP can be made to choose it. */
+  #hasSuccessor(): boolean {
+    const { state } = this.#dependencies;
+    const { members, quorum } = this.parts.consensus.status();
+    return (
+      quorum &&
+      this.options.vrrp &&
+      members.some(
+        ({ id, reachable }) => id !== this.options.node && reachable && state.member(id)?.level,
+      )
+    );
   }
 
   stop(): void {
@@ -266,6 +292,7 @@ export class Replicator implements AppliedListener {
         onMastering: () => this.applier.setMode('addOnly'),
         promote: () => this.#promote(),
         onActive: (epoch) => this.#onActive(epoch),
+        beforeRelease: () => this.parts.capture.flushAll(),
         onInactive: (yielded) => this.#onInactive(yielded),
       },
     );
@@ -435,8 +462,21 @@ export class Replicator implements AppliedListener {
 
   #showReadiness(): void {
     if (this.#parts === null) return;
+    const { readiness, activation } = this.#parts;
     const steppedBack = this.#dependencies.clock.nowMs() < this.#steppedBackUntilMs;
-    this.#setTrackFile(this.#parts.readiness.ready && !steppedBack ? 1 : 0);
+    // A second master says no, so that it yields as soon as it hears the first (rule V6).
+    const stepsBack = steppedBack || this.#leaving || activation.splitVip;
+    const isStarting = this.#dependencies.clock.nowMs() < this.#trackFileKeptUntilMs;
+    if (isStarting && !readiness.ready && !stepsBack) return;
+    this.#trackFileKeptUntilMs = 0;
+    this.#setTrackFile(readiness.ready && !stepsBack ? 1 : 0);
+  }
+
+  /** Rule V3: not ready at once, but a node that carries the traffic keeps what VRRP knows until it could be ready. */
+  #startTrackFile(): void {
+    const { activity, clock } = this.#dependencies;
+    if (activity.state !== 'MASTER') this.#setTrackFile(0);
+    else this.#trackFileKeptUntilMs = clock.nowMs() + this.options.readiness.deadlineMs;
   }
 
   #setTrackFile(value: 0 | 1): void {
@@ -461,7 +501,7 @@ export class Replicator implements AppliedListener {
     holderWatch.check();
     this.#signLife();
     this.#reconcileWhenDue();
-    if (this.#steppedBackUntilMs > 0) this.#showReadiness();
+    this.#showReadiness();
   }
 
   #seekLiving(): void {

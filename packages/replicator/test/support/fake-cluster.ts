@@ -205,6 +205,7 @@ export class FakeNode implements Consensus {
       version: '0.0.0',
       group: 'default',
       kernelIncarnation: this.kernelIncarnation,
+      vrrp: true,
       domain: {
         protocols: [1, 6, 17],
         ignorePrefixes: ['127.0.0.0/8'],
