@@ -232,20 +232,24 @@ export class Checkpoint {
       highWaterMarkBytes: LOAD_READ_AHEAD_BYTES,
       fillCache: false,
     });
+    // LevelDB reads the next entries on its own thread while these are put into the table.
+    let next = iterator.nextv(LOAD_ENTRIES);
     try {
-      for (;;) {
-        const entries = await iterator.nextv(LOAD_ENTRIES);
-        if (entries.length === 0) return;
-        for (const [key, value] of entries) {
-          const flow = this.#flow;
-          flow.unpack(key, value, this.#fields);
-          found.fold(flow.range, flow.writtenHash, 1);
-          table.restore(this.#fields, flow.localIndex, flow.writtenHash);
-        }
+      for (let entries = await next; entries.length > 0; entries = await next) {
+        next = iterator.nextv(LOAD_ENTRIES);
+        for (const [key, value] of entries) this.#restore(table, found, key, value);
       }
     } finally {
+      await next.catch(() => undefined);
       await iterator.close();
     }
+  }
+
+  #restore(table: FlowTable, found: CheckpointRanges, key: Uint8Array, value: Uint8Array): void {
+    const flow = this.#flow;
+    flow.unpack(key, value, this.#fields);
+    found.fold(flow.range, flow.writtenHash, 1);
+    table.restore(this.#fields, flow.localIndex, flow.writtenHash);
   }
 
   async #writeRound(table: FlowTable, position: CheckpointPosition): Promise<CheckpointRound> {

@@ -504,15 +504,26 @@ describe('T4 damage', () => {
     await expectDamage(directory);
   });
 
+  it('T4 a position that is older than the flows is reported', async () => {
+    const rounds = [blobOf(creates(0, 40)), blobOf(deletes(3, 5))];
+    const earlier = newDirectory();
+    const directory = newDirectory();
+    await writeRounds(earlier, rounds.slice(0, 1));
+    await writeRounds(directory, rounds);
+    const position = (await entriesOf(earlier)).get('02');
+    await withDatabase(directory, (database) => database.put(Uint8Array.of(2), position!));
+    await expectDamage(directory);
+  });
+
   it('T4 bits flipped in the files are reported, or leave an earlier round whole', async () => {
     const { directory, states } = await newVictim();
-    // The second life moves the flows from the log into a table file, so that both kinds of file are there.
     const random = new Random(11);
     let reported = 0;
     let earlier = 0;
     for (let run = 0; run < 120; run += 1) {
       const copy = newDirectory();
       cpSync(directory, copy, { recursive: true });
+      // Opening it again moves the flows from the log into a table file: half of the runs damage one, half the other.
       if (run % 2 === 0) await withDatabase(copy, async () => undefined);
       const names = readdirSync(copy).filter((name) =>
         /\.(log|ldb)$|^MANIFEST|^CURRENT/.test(name),

@@ -110,7 +110,7 @@ function runDifferential(
 describe('FlowTable', () => {
   it('is what a Map would be over hundreds of thousands of operations', () => {
     const table = newTable();
-    expectEqual(table, runDifferential(table, 300_000, 30_000, 42));
+    expectEqual(table, runDifferential(table, 200_000, 20_000, 42));
   });
 
   it('is what a Map would be when most keys collide', () => {
@@ -118,7 +118,7 @@ describe('FlowTable', () => {
       const table = newTable(new BadHash(mask));
       expectEqual(
         table,
-        runDifferential(table, mask < 4 ? 12_000 : 40_000, mask < 4 ? 400 : 3000, 7),
+        runDifferential(table, mask < 4 ? 6000 : 20_000, mask < 4 ? 300 : 2000, 7),
       );
     }
   });
