@@ -72,7 +72,11 @@ export function replicatorOptions(
       virtualAddresses: cluster.virtualAddresses,
       peerAddresses: cluster.members.map(({ address }) => address.host),
     },
-    capture: { ...captureDefaults, admit: capture.admit },
+    capture: {
+      ...captureDefaults,
+      admit: capture.admit,
+      destroyHoldMs: capture.destroyHoldMs,
+    },
     applier: applierDefaults,
     reconciler: reconcilerDefaults,
     activity: { ...activityDefaults, holderLostMs: cluster.timing.electionTimeoutMsMax },

@@ -1,6 +1,7 @@
 import { FlowAttribute, type FlowFields, FlowRecord, OperationWriter } from '@raftwall/flow-table';
 import type { Domain } from './domain.ts';
 import { FlowKeyProbe } from './flow-key-probe.ts';
+import { HeldDestroys } from './held-destroys.ts';
 import type { ReplicatorCounters } from './metrics.ts';
 import { Newborn, NewbornMemory } from './newborn-memory.ts';
 import type { CaptureOptions } from './options.ts';
@@ -45,6 +46,9 @@ export class Capture {
   readonly #probe = new FlowKeyProbe();
   readonly #writer = new OperationWriter({ byteLengthMax: 32 * 1024 * 1024 });
   readonly #lookups = new Map<string, FlowRecord>();
+  readonly #held: HeldDestroys;
+  /** An address was lost in this epoch: what the kernel destroys may have been destroyed with it (rule K6). */
+  #deletesSuspended = false;
   #window = new PendingFlows();
   #windowSinceMs = 0;
   #outbox: Outbox | null = null;
@@ -58,6 +62,10 @@ export class Capture {
   ) {
     this.#options = options;
     this.#dependencies = dependencies;
+    this.#held = new HeldDestroys(
+      { holdMs: options.destroyHoldMs, flowsMax: options.heldDestroysMax },
+      { clock: dependencies.clock, release: (flow) => this.#onHeldDestroy(flow) },
+    );
   }
 
   get running(): boolean {
@@ -110,6 +118,8 @@ export class Capture {
     this.#outbox = null;
     this.#window.clear();
     this.#lookups.clear();
+    this.#held.drop();
+    this.#deletesSuspended = false;
     this.#wakeRoomWaiters();
     this.#cancelTimer?.();
     this.#cancelTimer = null;
@@ -120,13 +130,20 @@ export class Capture {
     this.#outbox?.acknowledge(nextSequence);
   }
 
-  /** One kernel event. Call `flush` behind the last one of a received batch. */
-  handle(kind: number, flow: FlowFields): void {
+  /** Rule K6: from now on until the next activation nothing is said to have ended. */
+  onAddressLost(): void {
+    if (!this.running) return;
+    this.#deletesSuspended = true;
+    this.#held.drop();
+  }
+
+  /** One kernel event, caused by the program with this port id or by packets (0). Call `flush` behind the last of a batch. */
+  handle(kind: number, flow: FlowFields, portId = 0): void {
     const probe = this.#probe.set(flow);
     if (!this.#dependencies.domain.contains(flow)) {
       this.#dependencies.counters.outsideDomain += 1;
     } else if (kind === KernelEventKind.destroy) {
-      this.#onDestroy(probe, flow);
+      this.#onDestroy(probe, flow, portId);
     } else if (kind === KernelEventKind.new) {
       this.#onNew(probe, flow);
     } else {
@@ -158,7 +175,8 @@ export class Capture {
   /** A flow that is surely gone from the kernel (rule K9). */
   reportGone(flow: FlowFields): void {
     const probe = this.#probe.set(flow);
-    if (this.#pendingKind(probe) < 0) this.#open(probe, PendingKind.delete, flow);
+    if (this.#deletesSuspended || this.#pendingKind(probe) >= 0) return;
+    this.#open(probe, PendingKind.delete, flow);
   }
 
   /** Rule K4: what a flow must have shown to be worth replicating. */
@@ -174,6 +192,10 @@ export class Capture {
   }
 
   #onNew(probe: FlowKeyProbe, flow: FlowFields): void {
+    if (this.#held.size > 0) {
+      this.#held.settle(probe.text());
+      this.#probe.set(flow);
+    }
     if (this.#isKnown(probe)) this.#recreate(probe, flow);
     else if (this.isAdmitted(flow)) this.#create(probe, flow);
     else {
@@ -198,9 +220,23 @@ export class Capture {
     }
   }
 
-  #onDestroy(probe: FlowKeyProbe, flow: FlowFields): void {
-    this.#lookups.delete(probe.text());
+  #onDestroy(probe: FlowKeyProbe, flow: FlowFields, portId: number): void {
+    if (this.#lookups.size > 0) this.#lookups.delete(probe.text());
     if (!this.#isKnown(probe)) return;
+    const isSuspect = this.#held.isSuspect(flow, portId);
+    if (isSuspect && this.#deletesSuspended) return;
+    if (isSuspect) this.#held.hold(probe.text(), flow);
+    else this.#end(probe, flow);
+  }
+
+  #onHeldDestroy(flow: FlowFields): void {
+    const probe = this.#probe.set(flow);
+    if (!this.#isKnown(probe)) return;
+    this.#end(probe, flow);
+    this.#flushWhenDue();
+  }
+
+  #end(probe: FlowKeyProbe, flow: FlowFields): void {
     const cell = this.#window.find(probe);
     if (cell < 0 || this.#window.kind(cell) === PendingKind.cancelled) {
       this.#open(probe, PendingKind.delete, flow);

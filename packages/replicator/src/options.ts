@@ -25,6 +25,10 @@ export interface CaptureOptions {
   readonly pendingFlowsMax: number;
   /** Flows that wait for a look-up in the kernel because their events lack attributes. */
   readonly lookupsMax: number;
+  /** How long a DESTROY that a lost address may have caused is held (rule K6): at least three adverts of VRRP. */
+  readonly destroyHoldMs: number;
+  /** Such DESTROYs held at a time. */
+  readonly heldDestroysMax: number;
 }
 
 export const captureDefaults: CaptureOptions = {
@@ -34,6 +38,8 @@ export const captureDefaults: CaptureOptions = {
   batchesInFlightMax: 4,
   pendingFlowsMax: 65_536,
   lookupsMax: 8_192,
+  destroyHoldMs: 1_000,
+  heldDestroysMax: 262_144,
 };
 
 export interface ApplierOptions {

@@ -82,6 +82,7 @@ export class Replicator implements AppliedListener {
   #lastReconcileMs = 0;
   #lastAliveMs = 0;
   #proposing = new Set<string>();
+  #addresses: ReadonlySet<string>;
   #cancelTick: (() => void) | null = null;
   #leaving = false;
   #stopped = false;
@@ -96,6 +97,7 @@ export class Replicator implements AppliedListener {
     this.#dependencies = dependencies;
     this.#appliedIndex = appliedIndex;
     this.#backupSinceMs = clock.nowMs();
+    this.#addresses = new Set(dependencies.addresses.current());
     this.events = new EventLog();
     this.domain = new Domain(options.domain);
     this.applier = new Applier(options.applier, {
@@ -128,7 +130,7 @@ export class Replicator implements AppliedListener {
   async start(consensus: Consensus): Promise<void> {
     this.#parts = this.#makeParts(consensus);
     this.#publishAddresses();
-    this.#dependencies.addresses.onChange(() => this.#publishAddresses());
+    this.#dependencies.addresses.onChange(() => this.#onAddresses());
     this.#dependencies.activity.onChange(() => this.#onVrrp());
     this.#startTrackFile();
     await this.#dependencies.kernel.listen({
@@ -314,12 +316,12 @@ export class Replicator implements AppliedListener {
     const { capture, reconciler } = this.parts;
     const { counters } = this.#dependencies;
     while (events.next()) {
-      const { kind, entry } = events;
+      const { kind, entry, portId } = events;
       if (kind === KernelEventKind.new) counters.events.new += 1;
       else if (kind === KernelEventKind.update) counters.events.update += 1;
       else counters.events.destroy += 1;
       reconciler.noteEvent(entry);
-      if (capture.running) capture.handle(kind, entry);
+      if (capture.running) capture.handle(kind, entry, portId);
       else if (kind === KernelEventKind.destroy) this.#onDestroyHere(entry);
     }
     capture.flush();
@@ -437,6 +439,14 @@ export class Replicator implements AppliedListener {
     const { table } = this.#dependencies;
     const own = SlotFlag.inKernel | SlotFlag.seenInKernel;
     table.setLocalFlags(slot, table.localFlags(slot) | own);
+  }
+
+  #onAddresses(): void {
+    const before = this.#addresses;
+    this.#addresses = new Set(this.#dependencies.addresses.current());
+    const isLost = [...before].some((address) => !this.#addresses.has(address));
+    if (isLost) this.parts.capture.onAddressLost();
+    this.#publishAddresses();
   }
 
   #publishAddresses(): void {

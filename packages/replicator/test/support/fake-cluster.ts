@@ -87,6 +87,7 @@ export class FakeNode implements Consensus {
   readonly #cluster: FakeCluster;
   #vrrpListeners: (() => void)[] = [];
   #changeListeners: (() => void)[] = [];
+  #addressListeners: (() => void)[] = [];
   #running = false;
 
   constructor(id: string, cluster: FakeCluster) {
@@ -104,10 +105,14 @@ export class FakeNode implements Consensus {
     const { clock } = this.#cluster;
     this.#vrrpListeners = [];
     this.#changeListeners = [];
+    this.#addressListeners = [];
     this.replicator = new Replicator(this.#options(overrides), this.machine?.appliedIndex ?? 0, {
       kernel: this.kernel,
       activity: this.#activity(),
-      addresses: { current: () => this.addresses, onChange: () => {} },
+      addresses: {
+        current: () => this.addresses,
+        onChange: (listener) => void this.#addressListeners.push(listener),
+      },
       readinessSink: this.#sink(),
       clock,
       logger: quiet,
@@ -144,6 +149,11 @@ export class FakeNode implements Consensus {
   setMastering(mastering: boolean): void {
     this.mastering = mastering;
     for (const listener of this.#vrrpListeners) listener();
+  }
+
+  setAddresses(addresses: string[]): void {
+    this.addresses = addresses;
+    for (const listener of this.#addressListeners) listener();
   }
 
   changed(): void {

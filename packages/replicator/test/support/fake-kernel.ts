@@ -10,6 +10,7 @@ import {
   type KernelHandlers,
   type LookupBy,
 } from '../../src/ports.ts';
+import { endOf } from './flows.ts';
 
 type Message = { readonly verb: 'create' | 'update' | 'delete'; readonly flow: FlowRecord };
 
@@ -119,6 +120,12 @@ export class FakeKernel implements Kernel {
 
   /** Packets or time ended this flow. */
   died(flow: FlowFields): void {
+    this.entries.delete(originalKey(flow));
+    this.emit(KernelEventKind.destroy, endOf(copyOf(flow)));
+  }
+
+  /** The kernel destroyed this flow by itself, with time left. */
+  cutShort(flow: FlowFields): void {
     this.entries.delete(originalKey(flow));
     this.emit(KernelEventKind.destroy, flow);
   }

@@ -50,3 +50,9 @@ export function flowOf(spec: FlowSpec = {}): FlowRecord {
   }
   return flow;
 }
+
+/** The same flow as a DESTROY reports it when its time has run out: without a timeout. */
+export function endOf(flow: FlowRecord): FlowRecord {
+  flow.attributes &= ~FlowAttribute.timeout;
+  return flow;
+}

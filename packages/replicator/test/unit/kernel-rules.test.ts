@@ -4,7 +4,7 @@ import { CommandKind } from '../../src/command.ts';
 import { SlotFlag } from '../../src/local-flag.ts';
 import { KernelEventKind } from '../../src/ports.ts';
 import { activeCluster, type FakeCluster } from '../support/fake-cluster.ts';
-import { flowOf, Status } from '../support/flows.ts';
+import { endOf, flowOf, Status } from '../support/flows.ts';
 
 function batches(cluster: FakeCluster): number {
   return cluster.commands().filter(({ kind }) => kind === CommandKind.batch).length;
@@ -73,15 +73,15 @@ describe('K2 order', () => {
     const fw1 = cluster.node('fw1');
     const { capture } = fw1.replicator.parts;
     capture.handle(KernelEventKind.new, flowOf({ sport: 1 }));
-    capture.handle(KernelEventKind.destroy, flowOf({ sport: 1 }));
+    capture.handle(KernelEventKind.destroy, endOf(flowOf({ sport: 1 })));
     capture.flush();
     await cluster.clock.advance(100);
     expect(batches(cluster)).toBe(0);
     fw1.kernel.born(flowOf({ sport: 2 }));
     await cluster.clock.advance(100);
-    capture.handle(KernelEventKind.destroy, flowOf({ sport: 2 }));
+    capture.handle(KernelEventKind.destroy, endOf(flowOf({ sport: 2 })));
     capture.handle(KernelEventKind.new, flowOf({ sport: 2 }));
-    capture.handle(KernelEventKind.destroy, flowOf({ sport: 2 }));
+    capture.handle(KernelEventKind.destroy, endOf(flowOf({ sport: 2 })));
     capture.flush();
     await cluster.clock.advance(100);
     expect(cluster.node('fw2').table.size).toBe(0);
@@ -334,7 +334,7 @@ describe('K10, K11, K12', () => {
     const { capture } = fw1.replicator.parts;
     capture.handle(KernelEventKind.new, related);
     capture.handle(KernelEventKind.new, flowOf({ sport: 3, natTo: '192.168.1.100', natPort: 9 }));
-    capture.handle(KernelEventKind.destroy, flowOf({ sport: 1 }));
+    capture.handle(KernelEventKind.destroy, endOf(flowOf({ sport: 1 })));
     capture.flush();
     await cluster.clock.advance(100);
     expect(fw2.kernel.log).toEqual(['delete 1', 'create 3', 'create 2']);
