@@ -1,0 +1,185 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findViolations } from '../../src/testing/linearizability.ts';
+import { KvCluster } from './kv-cluster.ts';
+import { KvWorkload } from './kv-workload.ts';
+
+const root = path.join(import.meta.dirname, '..', '..');
+const timeoutMs = 60_000;
+
+describe('three processes of the key-value example', () => {
+  let cluster: KvCluster;
+
+  beforeAll(async () => {
+    cluster = await KvCluster.start();
+  }, timeoutMs);
+  afterAll(() => cluster.close());
+
+  const cas = (expected: string | null, value: string): string =>
+    JSON.stringify({ expect: expected, value });
+
+  it('put, get and compare-and-set on the leader, and say who it is elsewhere', async () => {
+    const leader = await cluster.leader();
+    const request = cluster.request.bind(cluster);
+    expect((await request(leader, 'GET', '/kv/a')).status).toBe(404);
+    expect((await request(leader, 'POST', '/kv/a/cas', cas(null, 'one'))).status).toBe(200);
+    expect((await request(leader, 'POST', '/kv/a/cas', cas(null, 'two'))).status).toBe(409);
+    expect((await request(leader, 'POST', '/kv/a/cas', cas('one', 'Zwei ✓'))).status).toBe(200);
+    expect((await request(leader, 'PUT', '/kv/with%2Fslash', '')).status).toBe(200);
+
+    for (const id of cluster.ids) {
+      expect(await request(id, 'GET', '/kv/a')).toEqual({ status: 200, body: 'Zwei ✓' });
+      expect(await request(id, 'GET', '/kv/with%2Fslash')).toEqual({ status: 200, body: '' });
+      if (id === leader) continue;
+      for (const [method, url] of [['PUT', '/kv/a'] as const, ['POST', '/kv/a/cas'] as const]) {
+        const { status, body } = await request(id, method, url, cas(null, 'three'));
+        expect(status).toBe(421);
+        expect(JSON.parse(body)).toEqual({ leader, outcome: 'none' });
+      }
+    }
+  });
+
+  it('refuse what they cannot understand', async () => {
+    const leader = await cluster.leader();
+    const statusOf = async (method: string, url: string, body?: string | Buffer) =>
+      (await cluster.request(leader, method, url, body)).status;
+    expect(await statusOf('GET', '/')).toBe(404);
+    expect(await statusOf('DELETE', '/kv/bad')).toBe(404);
+    expect(await statusOf('GET', '/kv/%ff')).toBe(400);
+    expect(await statusOf('PUT', '/kv/bad', Buffer.from([0xff]))).toBe(400);
+    expect(await statusOf('PUT', '/kv/bad', 'x'.repeat(256 * 1024 + 1))).toBe(413);
+    expect(await statusOf('POST', '/kv/bad/cas', '{')).toBe(400);
+    expect(await statusOf('POST', '/kv/bad/cas', 'null')).toBe(400);
+    expect(await statusOf('POST', '/kv/bad/cas', '{"value":"x"}')).toBe(400);
+    expect(await statusOf('POST', '/kv/bad/cas', '{"expect":1,"value":"x"}')).toBe(400);
+    expect(await statusOf('POST', '/kv/bad/cas', '{"expect":null,"value":"\\ud800"}')).toBe(400);
+    expect(await statusOf('GET', '/kv/bad')).toBe(404);
+    expect(await statusOf('PUT', '/kv/bad', '\0'.repeat(256 * 1024))).toBe(200);
+  });
+
+  it(
+    'keep what was acknowledged when the leader is killed, and when all are',
+    async () => {
+      const keys = Array.from({ length: 50 }, (_, i) => `key-${i}`);
+      await Promise.all(keys.map((key) => cluster.ask('PUT', `/kv/${key}`, `${key}'s value`)));
+      const readAll = () =>
+        Promise.all(keys.map(async (key) => (await cluster.ask('GET', `/kv/${key}`)).body));
+      const written = keys.map((key) => `${key}'s value`);
+
+      const leader = await cluster.leader();
+      await cluster.end(leader, 'SIGKILL');
+      expect(await readAll()).toEqual(written);
+      await cluster.ask('PUT', '/kv/after', 'the leader died');
+      await cluster.startMember(leader);
+      await cluster.leader();
+      expect(await cluster.request(leader, 'GET', '/kv/after')).toEqual({
+        status: 200,
+        body: 'the leader died',
+      });
+
+      await Promise.all(cluster.ids.map((id) => cluster.end(id, 'SIGKILL')));
+      await Promise.all(cluster.ids.map((id) => cluster.startMember(id)));
+      expect(await readAll()).toEqual(written);
+    },
+    timeoutMs,
+  );
+
+  it(
+    'never answer a stale value from a leader that was frozen and deposed',
+    async () => {
+      await cluster.ask('PUT', '/kv/frozen', 'old');
+      const frozen = await cluster.leader();
+      const others = cluster.ids.filter((id) => id !== frozen);
+      cluster.pause(frozen);
+      const asked = Promise.all(
+        Array.from({ length: 20 }, () => cluster.request(frozen, 'GET', '/kv/frozen')),
+      );
+      const successor = await cluster.leader(others);
+      expect((await cluster.request(successor, 'PUT', '/kv/frozen', 'new')).status).toBe(200);
+      cluster.resume(frozen);
+      for (const { status, body } of await asked) {
+        if (status === 200) expect(body).toBe('new');
+        else expect([421, 503]).toContain(status);
+      }
+    },
+    timeoutMs,
+  );
+
+  it('hand leadership over and exit 0 on SIGTERM', async () => {
+    const leader = await cluster.leader();
+    const before = cluster.output.length;
+    expect(await cluster.end(leader, 'SIGTERM')).toBe(0);
+    const successor = await cluster.leader(cluster.ids.filter((id) => id !== leader));
+    expect(cluster.output.slice(before)).toContain(`${leader}: leader is ${successor}, term`);
+    await cluster.startMember(leader);
+  });
+
+  it(
+    'stay linearizable while the leader is killed twice',
+    async () => {
+      const workload = new KvWorkload(['x', 'y'], cluster);
+      const milestones = [100, 250, 400].map((count) => workload.answered(count));
+      const clients = ['a', 'b', 'c'].map((name) => workload.runClient(name));
+      for (const milestone of milestones.slice(0, 2)) {
+        await milestone;
+        const leader = await cluster.leader();
+        await cluster.end(leader, 'SIGKILL');
+        await cluster.leader(cluster.ids.filter((id) => id !== leader));
+        await cluster.startMember(leader);
+      }
+      await milestones[2];
+      workload.end();
+      await Promise.all(clients);
+      await cluster.leader();
+      await workload.readAll();
+
+      const operations = [...workload.histories.values()].flat().map(({ operation }) => operation);
+      const written = operations.filter(
+        (operation) => operation.type === 'cas' && operation.written,
+      );
+      expect(written.length).toBeGreaterThan(5);
+      expect(findViolations(workload.histories), JSON.stringify([...workload.histories])).toEqual(
+        [],
+      );
+    },
+    timeoutMs,
+  );
+});
+
+describe('the key-value example', () => {
+  it('explains its options and exits 2 when they are wrong', () => {
+    const main = path.join(root, 'examples', 'kv', 'main.js');
+    const peers = ['--peers', '1=127.0.0.1:1,2=127.0.0.1:2'];
+    for (const words of [
+      [],
+      ['--id', '3', ...peers, '--data', 'x', '--http', '0'],
+      ['--id', '1', ...peers, '--data', 'x', '--http', 'port'],
+      ['--id', '1', '--peers', '1', '--data', 'x', '--http', '0'],
+    ]) {
+      const { status, stderr } = spawnSync(process.execPath, [main, ...words]);
+      expect(status).toBe(2);
+      expect(`${stderr}`).toContain('usage: main.js');
+    }
+  });
+});
+
+describe('README', () => {
+  it(
+    'has an example that runs',
+    () => {
+      const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
+      const [, example = ''] = /```js\n(.*?)```/s.exec(readme) ?? [];
+      const { status, stdout, stderr } = spawnSync(
+        process.execPath,
+        ['--input-type=module', '--eval', example],
+        { cwd: root, timeout: timeoutMs, encoding: 'utf8' },
+      );
+      expect(stderr).toBe('');
+      expect(stdout).toContain('the counter is 3');
+      expect(status).toBe(0);
+    },
+    timeoutMs,
+  );
+});
