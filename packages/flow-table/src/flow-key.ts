@@ -16,7 +16,8 @@ import type { FlowFields } from './flow-fields.ts';
  */
 export const FLOW_KEY_BYTES_IPV4 = 16;
 export const FLOW_KEY_BYTES_IPV6 = 40;
-export const FLOW_KEY_BYTES_MAX = FLOW_KEY_BYTES_IPV6;
+/** The longest packed key: what a buffer has room for. */
+export const FLOW_KEY_BYTES_MAX = 40;
 
 export const FAMILY_IPV4 = 2;
 export const FAMILY_IPV6 = 10;

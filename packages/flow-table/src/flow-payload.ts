@@ -8,8 +8,8 @@ import { addressLength, readAddress } from './flow-key.ts';
  * attribute set, then each attribute of the set in the order of its bit (docs/packed-codec.md has every byte).
  */
 export const FLOW_PAYLOAD_BYTES_MAX = 183;
-export const FLOW_ATTRIBUTES_ALL = 0x3fff;
-export const HELPER_LENGTH_MAX = 15;
+const FLOW_ATTRIBUTES_ALL = 0x3fff;
+const HELPER_LENGTH_MAX = 15;
 
 /** Which parts of the reply tuple are written out; the others are those of the plain inverse of the original tuple. */
 const ReplyPart = { source: 1, destination: 2, l4: 4 } as const;

@@ -23,7 +23,7 @@ import {
 import { OperationKind } from './operation-codec.ts';
 import { OperationReader } from './operation-reader.ts';
 import { type FlowTableOptions, resolveFlowTableOptions } from './options.ts';
-import { SLOT_WORDS, SlotArena } from './slot-arena.ts';
+import { SlotArena } from './slot-arena.ts';
 import { SlotIndex } from './slot-index.ts';
 import { WordHash } from './word-hash.ts';
 
@@ -488,6 +488,3 @@ function replyHeader(header: number, zoneDirection: number, replyZone: number): 
   const zone = zoneDirection === 2 ? replyZone & 0xffff : 0;
   return ((header & 0xffff0000) | zone) >>> 0;
 }
-
-/** Words of the slot layout, for the documentation of sizes. */
-export const FLOW_SLOT_BYTES = SLOT_WORDS * 4;
