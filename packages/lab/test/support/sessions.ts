@@ -39,10 +39,11 @@ export class Sessions {
     await this.traffic.mark();
   }
 
-  /** All sessions go on, and rule 5 has logged nothing on any firewall with power. */
-  async expectAllSurvive(): Promise<void> {
+  /** All sessions go on, and rule 5 has logged nothing on these firewalls, by default on all with power. */
+  async expectAllSurvive(firewalls: readonly Firewall[] = this.#cluster.powered): Promise<void> {
     const [report, ssh] = await Promise.all([this.traffic.settle(), this.ssh.settle()]);
-    const invalid = await this.#cluster.invalidPackets();
+    const counters = await Promise.all(firewalls.map((firewall) => firewall.invalidCounters()));
+    const invalid = counters.reduce((sum, { forward }) => sum + forward, 0);
     this.#cluster.timeline.note(
       `${report.survived} of ${report.sessions} survived, longest gap ${report.longestGapMs} ms, ` +
         `ssh ${ssh.survived ? 'too' : `not: ${ssh.fault}`}, INVALID ${invalid}`,
