@@ -37,7 +37,7 @@ const transport = new TcpTransport(
 );
 const store = new KvStore();
 const node = await RaftNode.open(
-  { id, members, proposalTimeoutMs: 5000, readTimeoutMs: 2000 },
+  { id, members, proposalTimeoutMs: 3000, readTimeoutMs: 2000 },
   { store: log, transport, stateMachine: store },
 );
 const server = createHttpApi({ node, store });
