@@ -192,7 +192,8 @@ class InjectBatch implements KernelBatch {
 
   update(flow: FlowFields, inject: InjectOptions): void {
     flow.timeoutSeconds = inject.timeoutSeconds;
-    const attributes = (flow.attributes | FlowAttribute.timeout) & changeable;
+    const wanted = inject.withStatus ? changeable : changeable & ~FlowAttribute.status;
+    const attributes = (flow.attributes | FlowAttribute.timeout) & wanted;
     this.commands.update(flow as ConntrackEntry, attributes);
   }
 

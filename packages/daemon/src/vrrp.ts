@@ -46,7 +46,11 @@ export async function joinVrrp(
     stop: async () => {
       follower.stop();
       await fifo.stop();
-      trackFile.close();
+      try {
+        trackFile.close();
+      } catch (err) {
+        logger.error({ err }, 'the track file keeps its value');
+      }
     },
   };
 }

@@ -57,6 +57,8 @@ export class Activation {
   #activeSinceMs = 0;
   #timers = new Set<() => void>();
   #leaving = false;
+  /** Attempts of this life: an activation of a former one is applied again when the log is replayed (rule A2). */
+  readonly #attempts = new Set<string>();
   #stopped = false;
 
   constructor(
@@ -116,8 +118,9 @@ export class Activation {
   /** An activation was decided; called on every member in log order. */
   onActivationApplied(command: ActivateCommand, outcome: Outcome, index: number): void {
     if (command.group !== this.#options.group || outcome.kind !== 'accepted') return;
-    if (command.node === this.#options.node) this.#onOwnActivation(index);
-    else this.#onOtherActivation(command.node);
+    if (command.node === this.#options.node) {
+      if (this.#attempts.has(command.attempt)) this.#onOwnActivation(index);
+    } else this.#onOtherActivation(command.node);
   }
 
   /** An epoch ended; called on every member in log order. */
@@ -151,7 +154,9 @@ export class Activation {
     if (this.#leaving) return;
     this.#state = 'activating';
     const { epoch } = this.#dependencies.state().group(this.#options.group);
-    void this.#propose(randomBytes(8).toString('hex'), epoch);
+    const attempt = randomBytes(8).toString('hex');
+    this.#attempts.add(attempt);
+    void this.#propose(attempt, epoch);
   }
 
   async #propose(attempt: string, expectedEpoch: number): Promise<void> {
@@ -191,10 +196,21 @@ export class Activation {
       return;
     }
     this.#state = 'promoting';
-    this.#dependencies
-      .promote(epoch, index)
-      .then(() => this.#onPromoted(epoch))
-      .catch((error) => this.#dependencies.logger.error({ error }, 'promotion failed'));
+    void this.#promote(epoch, index);
+  }
+
+  async #promote(epoch: number, index: number): Promise<void> {
+    while (!this.#stopped && this.#state === 'promoting' && this.#epoch === epoch) {
+      try {
+        await this.#dependencies.promote(epoch, index);
+        this.#onPromoted(epoch);
+        return;
+      } catch (error) {
+        // Nobody captures until it succeeds, and nobody else may: it is tried for as long as the epoch is held.
+        this.#dependencies.logger.error({ err: error }, 'the promotion failed and is tried again');
+        await this.#pause(this.#options.retryMs);
+      }
+    }
   }
 
   #onPromoted(epoch: number): void {

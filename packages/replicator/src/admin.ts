@@ -115,7 +115,9 @@ export class Admin implements AdminPort {
 
   async verify(): Promise<VerifyReport> {
     const { options } = this.#replicator;
-    const result = await this.#replicator.parts.reconciler.run('verify', 'none');
+    const result = await this.#replicator.parts.reconciler.run('verify', 'inspect');
+    if (result === null)
+      throw new RefusalError('not-ready', 'kernel and table cannot be compared now');
     const node = {
       node: options.node,
       missing: result.created,

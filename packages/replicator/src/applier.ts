@@ -68,7 +68,9 @@ export class Applier {
   readonly #verbs: Uint8Array;
   #mode: ApplierMode = 'blocked';
   #running = false;
-  #idle: Promise<void> = Promise.resolve();
+  /** Number of the pass that runs, or ran last; each takes what waits when it begins. */
+  #pass = 0;
+  #waiters: { readonly pass: number; readonly resolve: () => void }[] = [];
   #appliedIndex = 0;
   #kernelIndex = 0;
   #levelHeld = false;
@@ -99,8 +101,9 @@ export class Applier {
   /** Takes effect for what is sent from now on; keys that wait are kept only where the new mode can use them. */
   setMode(mode: ApplierMode): void {
     if (this.#mode === mode) return;
+    // What a node that had not injected yet has in its kernel proves nothing, however it goes on.
+    this.#levelHeld = mode === 'standby' || (mode === 'addOnly' && this.#mode === 'blocked');
     this.#mode = mode;
-    this.#levelHeld = mode === 'standby';
     if (mode === 'standby' || mode === 'addOnly') this.#run();
     else this.#clear();
   }
@@ -115,7 +118,7 @@ export class Applier {
   changed(slot: number, replaced: boolean): void {
     if (replaced) {
       const { table } = this.#dependencies;
-      table.setLocalFlags(slot, table.localFlags(slot) & SlotFlag.queued);
+      table.setLocalFlags(slot, 0);
       this.deleteKernelEntry(this.#readSlot(slot));
     }
     this.enqueue(slot);
@@ -150,9 +153,11 @@ export class Applier {
     if (!this.#running) this.#level();
   }
 
-  /** Resolves when nothing waits that was queued before the call. */
-  async drained(): Promise<void> {
-    while (this.#running) await this.#idle;
+  /** Resolves when what was queued before the call has been sent. */
+  drained(): Promise<void> {
+    if (!this.#running) return Promise.resolve();
+    const pass = this.#pass + 1;
+    return new Promise((resolve) => this.#waiters.push({ pass, resolve }));
   }
 
   #readSlot(slot: number): FlowRecord {
@@ -182,7 +187,8 @@ export class Applier {
   }
 
   #level(): void {
-    if (this.#levelHeld || (this.#mode === 'blocked' && this.#dependencies.table.size > 0)) return;
+    if (this.#levelHeld || this.queued > 0) return;
+    if (this.#mode === 'blocked' && this.#dependencies.table.size > 0) return;
     if (this.#kernelIndex === this.#appliedIndex) return;
     this.#kernelIndex = this.#appliedIndex;
     this.#dependencies.onProgress();
@@ -191,25 +197,54 @@ export class Applier {
   #run(): void {
     if (this.#running) return;
     this.#running = true;
-    this.#idle = this.#drain().finally(() => {
-      this.#running = false;
-      this.#level();
-      this.#dependencies.onProgress();
-    });
+    void this.#drain()
+      .catch((error) => this.#onSendFailed(error))
+      .then(() => this.#onIdle());
+  }
+
+  #onIdle(): void {
+    this.#running = false;
+    if (this.queued > 0) {
+      this.#run();
+      return;
+    }
+    this.#wake(Number.POSITIVE_INFINITY);
+    this.#level();
+    this.#dependencies.onProgress();
+  }
+
+  /** What was taken from the queue is not known to be in the kernel: only a comparison can tell. */
+  #onSendFailed(error: unknown): void {
+    this.#levelHeld = true;
+    this.#clear();
+    countBy(this.#dependencies.counters.kernelFailures, 'send');
+    this.#dependencies.onRepairNeeded(`sending to the kernel failed: ${String(error)}`);
   }
 
   async #drain(): Promise<void> {
     // Lets the rest of the commit be queued first, so that its deletes go before its creates (rule K11).
     await Promise.resolve();
-    for (;;) {
-      const target = this.#appliedIndex;
-      await this.#drainDeletes();
-      await this.#drainUpserts(this.#upserts);
-      await this.#drainUpserts(this.#related);
-      if (this.queued > 0) continue;
-      if (!this.#levelHeld && target > this.#kernelIndex) this.#kernelIndex = target;
-      return;
-    }
+    while (this.queued > 0) await this.#runPass();
+  }
+
+  /** Takes what waits now; what is queued meanwhile is the next pass's, so that a kernel under load comes level too. */
+  async #runPass(): Promise<void> {
+    this.#pass += 1;
+    const target = this.#appliedIndex;
+    const upserts = this.#upserts.count;
+    const related = this.#related.count;
+    await this.#drainDeletes();
+    await this.#drainUpserts(this.#upserts, upserts);
+    await this.#drainUpserts(this.#related, related);
+    if (!this.#levelHeld && target > this.#kernelIndex) this.#kernelIndex = target;
+    this.#wake(this.#pass);
+    this.#dependencies.onProgress();
+  }
+
+  #wake(pass: number): void {
+    const woken = this.#waiters.filter((waiter) => waiter.pass <= pass);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.pass > pass);
+    for (const { resolve } of woken) resolve();
   }
 
   async #drainDeletes(): Promise<void> {
@@ -231,8 +266,8 @@ export class Applier {
     batch.delete(sent);
   }
 
-  async #drainUpserts(queue: KeyQueue): Promise<void> {
-    for (let left = queue.count; left > 0 && this.#deletes.count === 0; ) {
+  async #drainUpserts(queue: KeyQueue, count: number): Promise<void> {
+    for (let left = count; left > 0; ) {
       const batch = this.#dependencies.kernel.newBatch();
       for (; left > 0 && batch.count < this.#options.batchMessagesMax; left -= 1) {
         this.#takeUpsert(queue, batch);
@@ -254,7 +289,10 @@ export class Applier {
     const sent = this.#cell(batch.count);
     table.read(slot, sent);
     if (!domain.contains(sent)) return;
-    const inject = { timeoutSeconds: this.injectTimeoutSeconds(sent) };
+    const inject = {
+      timeoutSeconds: this.injectTimeoutSeconds(sent),
+      withStatus: (flags & SlotFlag.statusRefused) === 0,
+    };
     this.#verbs[batch.count] = exists ? Verb.update : Verb.create;
     if (exists) batch.update(sent, inject);
     else batch.create(sent, inject);
@@ -316,8 +354,26 @@ export class Applier {
       this.enqueue(slot);
       return false;
     }
+    if (
+      verb === Verb.update &&
+      errno === Errno.ebusy &&
+      slot >= 0 &&
+      this.#retryWithoutStatus(slot)
+    ) {
+      return false;
+    }
     countBy(counters.kernelFailures, this.#dependencies.errnoName(errno));
     return false;
+  }
+
+  /** The kernel takes no status bit back, and refuses the whole message: the rest is worth sending without them. */
+  #retryWithoutStatus(slot: number): boolean {
+    const { table } = this.#dependencies;
+    const flags = table.localFlags(slot);
+    if (flags & SlotFlag.statusRefused) return false;
+    table.setLocalFlags(slot, flags | SlotFlag.statusRefused);
+    this.enqueue(slot);
+    return true;
   }
 
   /** Rule K12: EEXIST has two causes, the same original tuple or somebody else's reply tuple. */
@@ -341,7 +397,9 @@ export class Applier {
     const { table } = this.#dependencies;
     const slot = table.find(flow);
     if (slot < 0) return;
-    if (sameReply(flow, entry)) {
+    if (!this.#dependencies.domain.contains(entry)) {
+      countBy(this.#dependencies.counters.kernelFailures, 'EEXIST');
+    } else if (sameReply(flow, entry)) {
       this.#markInKernel(slot, true);
       if (this.#mode === 'standby') this.enqueue(slot);
     } else {
@@ -379,7 +437,8 @@ export class Applier {
   #markInKernel(slot: number, present: boolean): void {
     const { table } = this.#dependencies;
     const kept = table.localFlags(slot) & ~(SlotFlag.inKernel | SlotFlag.retried);
-    table.setLocalFlags(slot, present ? kept | SlotFlag.inKernel | SlotFlag.seenInKernel : kept);
+    const found = SlotFlag.inKernel | SlotFlag.seenInKernel;
+    table.setLocalFlags(slot, present ? (kept | found) & ~SlotFlag.destroyedHere : kept);
   }
 
   #unmarkQueued(slot: number): void {

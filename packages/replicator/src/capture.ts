@@ -89,6 +89,7 @@ export class Capture {
   /** Begins the sequence of an epoch that this node holds (rule A2). */
   start(group: string, epoch: number): void {
     this.stop();
+    this.#newborns.clear();
     const { consensus, clock } = this.#dependencies;
     this.#outbox = new Outbox(
       { ...this.#options, group, epoch },
@@ -166,6 +167,7 @@ export class Capture {
 
   /** A flow that a dump shows and the table lacks or has otherwise; `whole` entries carry every attribute. */
   report(flow: FlowFields, known: boolean): void {
+    if (!this.running) return;
     const probe = this.#probe.set(flow);
     if (this.#pendingKind(probe) >= 0) return;
     if (known) this.#open(probe, PendingKind.update, flow);
@@ -175,7 +177,7 @@ export class Capture {
   /** A flow that is surely gone from the kernel (rule K9). */
   reportGone(flow: FlowFields): void {
     const probe = this.#probe.set(flow);
-    if (this.#deletesSuspended || this.#pendingKind(probe) >= 0) return;
+    if (!this.running || this.#deletesSuspended || this.#pendingKind(probe) >= 0) return;
     this.#open(probe, PendingKind.delete, flow);
   }
 
@@ -258,7 +260,7 @@ export class Capture {
     const kind = admitted ? PendingKind.replace : PendingKind.delete;
     if (cell >= 0) this.#window.replace(cell, kind, flow);
     else this.#open(probe, kind, flow);
-    if (!admitted) this.#newborns.remember(probe, Newborn.unknown);
+    if (!admitted) this.#newborns.remember(probe, Newborn.special);
   }
 
   #create(probe: FlowKeyProbe, flow: FlowFields): void {

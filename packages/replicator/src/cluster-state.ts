@@ -23,6 +23,8 @@ export interface GroupState {
   readonly kernelIncarnation: string;
   /** The epoch has ended without a successor: its batches are refused, and anybody may activate. */
   readonly released: boolean;
+  /** The node has brought its kernel up to the activation: from then on the kernel was the truth (rule K8). */
+  readonly promoted: boolean;
   /** The only batch sequence that apply takes next. */
   readonly nextSequence: number;
 }
@@ -66,6 +68,7 @@ const noGroup = {
   attempt: '',
   kernelIncarnation: '',
   released: true,
+  promoted: false,
   nextSequence: 1,
 } as const;
 
@@ -111,15 +114,25 @@ export class ClusterState {
       attempt: command.attempt,
       kernelIncarnation: command.kernelIncarnation,
       released: false,
+      promoted: false,
       nextSequence: 1,
     });
     this.#markLevel(command.node, command.kernelIncarnation);
     return accepted;
   }
 
-  /** Whether any kernel that was ever level is known to live: without one, nobody vouches for the table (rule K9). */
-  hasLevelKernel(): boolean {
-    return this.members().some((member) => member.level);
+  /**
+   * Whether any kernel that was ever level is known to live: without one, nobody vouches for the table (rule K9). What the
+   * activating node had committed of a kernel that it no longer has does not count.
+   */
+  hasLevelKernel(activating: {
+    readonly node: string;
+    readonly kernelIncarnation: string;
+  }): boolean {
+    return this.members().some(
+      ({ id, level, kernelIncarnation }) =>
+        level && (id !== activating.node || kernelIncarnation === activating.kernelIncarnation),
+    );
   }
 
   release(command: ReleaseCommand): Outcome {
@@ -136,12 +149,16 @@ export class ClusterState {
     if (!this.#isWriter(group, command)) return refused('stale-epoch');
     if (command.sequence < group.nextSequence) return duplicate;
     if (command.sequence > group.nextSequence) return refused('gap');
-    this.#groups.set(command.group, { ...group, nextSequence: group.nextSequence + 1 });
+    const nextSequence = group.nextSequence + 1;
+    this.#groups.set(command.group, { ...group, promoted: true, nextSequence });
     return accepted;
   }
 
   alive(command: AliveCommand): Outcome {
-    return this.#isWriter(this.group(command.group), command) ? accepted : refused('stale-epoch');
+    const group = this.group(command.group);
+    if (!this.#isWriter(group, command)) return refused('stale-epoch');
+    if (!group.promoted) this.#groups.set(command.group, { ...group, promoted: true });
+    return accepted;
   }
 
   announce(command: MemberCommand): Outcome {
@@ -187,6 +204,7 @@ export class ClusterState {
       g.attempt,
       g.kernelIncarnation,
       g.released,
+      g.promoted,
       g.nextSequence,
     ]);
     const members = this.members().map((m) => [m.id, m.addresses, m.kernelIncarnation, m.level]);
@@ -211,6 +229,7 @@ export class ClusterState {
         attempt,
         kernelIncarnation,
         released,
+        promoted,
         nextSequence,
       ] of groups) {
         state.#groups.set(name, {
@@ -220,6 +239,7 @@ export class ClusterState {
           attempt,
           kernelIncarnation,
           released,
+          promoted,
           nextSequence,
         });
       }

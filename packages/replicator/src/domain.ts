@@ -14,67 +14,85 @@ import type { DomainOptions } from './options.ts';
  * protocols, the members' own links.
  */
 export class Domain {
+  readonly #options: DomainOptions;
   readonly #protocols: Uint8Array;
-  readonly #ignored: readonly Prefix[];
-  readonly #virtual: AddressSet;
-  readonly #peers: AddressSet;
-  #own = new AddressSet();
+  readonly #ignoredIpv4: readonly Ipv4Prefix[];
+  readonly #ignoredIpv6: readonly Prefix[];
+  #excludedIpv4: ReadonlySet<number> = new Set();
+  #excludedIpv6: readonly Uint8Array[] = [];
 
   constructor(options: DomainOptions) {
+    this.#options = options;
     this.#protocols = new Uint8Array(256);
     for (const protocol of options.protocols) this.#protocols[protocol] = 1;
-    this.#ignored = options.ignorePrefixes.map(parsePrefix);
-    this.#virtual = AddressSet.of(options.virtualAddresses);
-    this.#peers = AddressSet.of(options.peerAddresses);
+    const ignored = options.ignorePrefixes.map(parsePrefix);
+    this.#ignoredIpv4 = ignored.filter(isIpv4).map(ipv4Prefix);
+    this.#ignoredIpv6 = ignored.filter((prefix) => !isIpv4(prefix));
+    this.setMemberAddresses([]);
   }
 
-  /** The addresses that all members have published; virtual ones are nobody's own. */
+  /** The addresses that all members have published; virtual ones are nobody's own, peers' are always out. */
   setMemberAddresses(addresses: Iterable<string>): void {
-    this.#own = AddressSet.of(addresses);
+    const virtual = new Set(this.#options.virtualAddresses);
+    const own = [...addresses].filter((address) => !virtual.has(address));
+    const excluded = [...this.#options.peerAddresses, ...own].map(parseAddress);
+    this.#excludedIpv4 = new Set(excluded.filter(isIpv4).map(({ bytes }) => ipv4Word(bytes)));
+    this.#excludedIpv6 = excluded.filter((it) => !isIpv4(it)).map(({ bytes }) => bytes);
   }
 
   /** Whether replication may create, change, report or delete this flow. */
   contains(flow: FlowFields): boolean {
     if (this.#protocols[flow.protocol] !== 1) return false;
-    return (
-      this.#isForeign(flow.family, flow.originalSource) &&
-      this.#isForeign(flow.family, flow.originalDestination) &&
-      this.#isForeign(flow.family, flow.replySource) &&
-      this.#isForeign(flow.family, flow.replyDestination)
-    );
+    return isIpv4(flow)
+      ? this.#isForeignIpv4(ipv4Word(flow.originalSource)) &&
+          this.#isForeignIpv4(ipv4Word(flow.originalDestination)) &&
+          this.#isForeignIpv4(ipv4Word(flow.replySource)) &&
+          this.#isForeignIpv4(ipv4Word(flow.replyDestination))
+      : this.#isForeignIpv6(flow.originalSource) &&
+          this.#isForeignIpv6(flow.originalDestination) &&
+          this.#isForeignIpv6(flow.replySource) &&
+          this.#isForeignIpv6(flow.replyDestination);
   }
 
-  #isForeign(family: number, bytes: Uint8Array): boolean {
-    if (this.#peers.has(family, bytes)) return false;
-    if (this.#own.has(family, bytes) && !this.#virtual.has(family, bytes)) return false;
-    for (const prefix of this.#ignored) {
-      if (prefix.family === family && prefixContains(prefix, bytes)) return false;
+  #isForeignIpv4(word: number): boolean {
+    if (this.#excludedIpv4.has(word)) return false;
+    for (const { network, mask } of this.#ignoredIpv4) {
+      if ((word & mask) === network) return false;
+    }
+    return true;
+  }
+
+  #isForeignIpv6(bytes: Uint8Array): boolean {
+    for (const excluded of this.#excludedIpv6) {
+      if (sameBytes(excluded, bytes)) return false;
+    }
+    for (const prefix of this.#ignoredIpv6) {
+      if (prefixContains(prefix, bytes)) return false;
     }
     return true;
   }
 }
 
-/** A few addresses, looked up for every event: numbers for IPv4, four words for IPv6, nothing made per look-up. */
-class AddressSet {
-  readonly #ipv4 = new Set<number>();
-  readonly #ipv6: Uint8Array[] = [];
-
-  static of(addresses: Iterable<string>): AddressSet {
-    const set = new AddressSet();
-    for (const text of addresses) {
-      const { family, bytes } = parseAddress(text);
-      if (family === AddressFamily.ipv4) set.#ipv4.add(ipv4Word(bytes));
-      else set.#ipv6.push(bytes);
-    }
-    return set;
-  }
-
-  has(family: number, bytes: Uint8Array): boolean {
-    if (family === AddressFamily.ipv4) return this.#ipv4.has(ipv4Word(bytes));
-    return this.#ipv6.some((own) => own.every((byte, i) => byte === bytes[i]));
-  }
+interface Ipv4Prefix {
+  readonly network: number;
+  readonly mask: number;
 }
 
+function isIpv4({ family }: { readonly family: number }): boolean {
+  return family === AddressFamily.ipv4;
+}
+
+function ipv4Prefix({ bytes, bits }: Prefix): Ipv4Prefix {
+  const mask = bits === 0 ? 0 : -1 << (32 - bits);
+  return { network: ipv4Word(bytes) & mask, mask };
+}
+
+/** Signed, so that it compares with what bit operations give. */
 function ipv4Word(bytes: Uint8Array): number {
-  return ((bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!) >>> 0;
+  return (bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!;
+}
+
+function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  for (let i = 0; i < 16; i += 1) if (left[i] !== right[i]) return false;
+  return true;
 }

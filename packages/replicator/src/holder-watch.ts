@@ -58,7 +58,7 @@ export class HolderWatch {
   }
 
   #release(node: string, epoch: number, reason: 'left' | 'lost'): void {
-    if (this.#proposing) return;
+    if (this.#proposing || !this.#dependencies.consensus.status().quorum) return;
     this.#proposing = true;
     this.#dependencies.logger.info({ holder: node, epoch, reason }, 'releasing an epoch');
     const command = encodeCommand({

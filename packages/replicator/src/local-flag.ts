@@ -14,4 +14,6 @@ export const SlotFlag = {
   dumped: 1 << 5,
   /** The dump before did not show it. */
   missedOnce: 1 << 6,
+  /** The kernel refused its status bits; the next update leaves them out. */
+  statusRefused: 1 << 7,
 } as const;

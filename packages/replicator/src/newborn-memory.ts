@@ -26,6 +26,12 @@ export class NewbornMemory {
     this.#count += put(this.#young, this.#mask, tagged(probe, newborn));
   }
 
+  clear(): void {
+    this.#young.fill(0);
+    this.#old.fill(0);
+    this.#count = 0;
+  }
+
   recall(probe: FlowKeyProbe): number {
     const young = get(this.#young, this.#mask, probe);
     return young === Newborn.unknown ? get(this.#old, this.#mask, probe) : young;

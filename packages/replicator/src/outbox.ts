@@ -36,6 +36,7 @@ export class Outbox {
   #spare: PendingFlows[] = [];
   #lastSequence = 0;
   #lastApplied = 0;
+  #pendingFlows = 0;
   #closed = false;
   #cancelRetry: (() => void) | null = null;
 
@@ -64,7 +65,7 @@ export class Outbox {
 
   /** Flows named by batches that are not applied. */
   get pendingFlows(): number {
-    return this.#batches.reduce((sum, { flows }) => sum + flows.live, 0);
+    return this.#pendingFlows;
   }
 
   get lastProposed(): number {
@@ -83,6 +84,7 @@ export class Outbox {
   /** Numbers the operations, proposes them in their turn and keeps `flows` until they are applied. */
   add(operations: Uint8Array, flows: PendingFlows, madeAtMs: number): void {
     this.#lastSequence += 1;
+    this.#pendingFlows += flows.live;
     const command = encodeCommand({
       kind: CommandKind.batch,
       ...this.#writer,
@@ -113,6 +115,7 @@ export class Outbox {
     const before = this.#batches.length;
     while (this.#batches.length > 0 && this.#batches[0]!.sequence < nextSequence) {
       const { flows } = this.#batches.shift()!;
+      this.#pendingFlows -= flows.live;
       flows.clear();
       if (this.#spare.length < 8) this.#spare.push(flows);
     }
@@ -131,6 +134,7 @@ export class Outbox {
   close(): void {
     this.#closed = true;
     this.#batches = [];
+    this.#pendingFlows = 0;
     this.#spare = [];
     this.#cancelRetry?.();
   }
@@ -151,8 +155,11 @@ export class Outbox {
   }
 
   #onOutcome(batch: OutboxBatch, outcome: Outcome): void {
-    if (this.#closed || outcome.kind !== 'refused') return;
-    if (outcome.reason !== 'gap') {
+    if (this.#closed || outcome.kind === 'accepted') return;
+    // A duplicate of what this life has not seen applied: somebody else has used the sequence (rule A2).
+    const isForeign = outcome.kind === 'duplicate' && batch.sequence > this.#lastApplied;
+    if (outcome.kind === 'duplicate' && !isForeign) return;
+    if (isForeign || (outcome.kind === 'refused' && outcome.reason !== 'gap')) {
       this.#dependencies.onStale();
       return;
     }

@@ -28,6 +28,8 @@ export interface KernelHandlers {
 /** How a create or update message is made from a flow. */
 export interface InjectOptions {
   readonly timeoutSeconds: number;
+  /** Whether an update names status bits; the kernel refuses one that would take any back. */
+  readonly withStatus: boolean;
 }
 
 /** Messages that go to the kernel in one send. Writing copies what it needs of `flow` at once. */
@@ -65,7 +67,7 @@ export interface Kernel {
 }
 
 /** errno values that decide what the applier does next. */
-export const Errno = { none: 0, enoent: 2, eexist: 17 } as const;
+export const Errno = { none: 0, enoent: 2, ebusy: 16, eexist: 17 } as const;
 
 export interface ConsensusMember {
   readonly id: string;

@@ -48,11 +48,18 @@ export interface ReconcilerDependencies {
   readonly logger: Logger;
   readonly counters: ReplicatorCounters;
   readonly appliedIndex: () => number;
+  /** Which side is the truth now; null while neither may be repaired. */
+  readonly truth: () => 'kernel' | 'table' | null;
   /** Whether what the table lacks may leave this kernel (rule K10). */
   readonly mayClean: () => boolean;
 }
 
+/** What a round is for. */
+export type Purpose = 'repair' | 'inspect';
+
 const pageRows = 2_000;
+/** Flows that may change while a round runs before it is called off: the next one is due soon. */
+const touchedMax = 1_000_000;
 const seenReply = 1 << 1;
 const comparedStatus = (1 << 1) | (1 << 2);
 
@@ -76,6 +83,8 @@ export class Reconciler {
   readonly #flow = new FlowRecord();
   readonly #probe = new FlowKeyProbe();
   readonly #touched = new Set<number>();
+  /** Rounds that wait for the one that runs, at most one of each purpose. */
+  readonly #waiting = new Map<Purpose, Promise<ReconcileResult | null>>();
   #tail: Promise<unknown> = Promise.resolve();
   #running = false;
   #last: ReconcileResult | null = null;
@@ -95,12 +104,26 @@ export class Reconciler {
 
   /** An event came for this flow while a dump runs: what the dump says of it may be older. */
   noteEvent(flow: FlowFields): void {
-    if (this.#running) this.#touched.add(this.#probe.set(flow).hash);
+    if (this.#running && this.#touched.size < touchedMax) {
+      this.#touched.add(this.#probe.set(flow).hash);
+    }
   }
 
-  /** Runs one round behind those that wait; resolves with what it found. */
-  run(reason: string, truth: Truth): Promise<ReconcileResult> {
-    const round = this.#tail.then(() => this.#round(reason, truth));
+  /**
+   * Runs one round behind the one that runs; whoever asks before it has begun shares it. `repair` mends the side that is not
+   * the truth when the round begins; `inspect` mends nothing.
+   *
+   * @returns what it found, or null if neither side may be repaired now.
+   */
+  run(reason: string, purpose: Purpose): Promise<ReconcileResult | null> {
+    const waiting = this.#waiting.get(purpose);
+    if (waiting !== undefined) return waiting;
+    const round = this.#tail.then(() => {
+      this.#waiting.delete(purpose);
+      const truth = purpose === 'inspect' ? 'none' : this.#dependencies.truth();
+      return truth === null ? null : this.#round(reason, truth);
+    });
+    this.#waiting.set(purpose, round);
     this.#tail = round.catch(() => undefined);
     return round;
   }
@@ -138,7 +161,14 @@ export class Reconciler {
     return result;
   }
 
+  /** Its side of the truth has changed under it, or too much else: what it finds means nothing any more. */
+  #isOver(round: Round): boolean {
+    if (this.#touched.size >= touchedMax) return true;
+    return round.truth !== 'none' && this.#dependencies.truth() !== round.truth;
+  }
+
   async #onPage(round: Round, page: KernelEntryCursor): Promise<void> {
+    if (this.#isOver(round)) return;
     while (page.next()) {
       if (this.#dependencies.domain.contains(page.entry)) this.#onEntry(round, page.entry);
     }
@@ -155,7 +185,7 @@ export class Reconciler {
     if (slot < 0) this.#onUnknownEntry(round, entry);
     else {
       const found = SlotFlag.dumped | SlotFlag.inKernel | SlotFlag.seenInKernel;
-      const flags = table.localFlags(slot) & ~SlotFlag.missedOnce;
+      const flags = table.localFlags(slot) & ~(SlotFlag.missedOnce | SlotFlag.destroyedHere);
       table.setLocalFlags(slot, flags | found);
       if (!this.#isFresh(round, slot, entry)) this.#compare(round, slot, entry);
     }
@@ -216,7 +246,7 @@ export class Reconciler {
     const { table, domain } = this.#dependencies;
     const flags = table.localFlags(slot);
     table.setLocalFlags(slot, flags & ~SlotFlag.dumped);
-    if (flags & SlotFlag.dumped) return;
+    if (flags & SlotFlag.dumped || this.#isOver(round)) return;
     table.read(slot, this.#flow);
     if (!domain.contains(this.#flow) || this.#isFresh(round, slot, this.#flow)) return;
     if (round.truth === 'kernel') this.#onGoneFromKernel(round, slot, flags);
@@ -246,6 +276,7 @@ export class Reconciler {
   }
 
   async #settle(round: Round): Promise<void> {
+    if (this.#isOver(round)) return;
     if (round.truth === 'kernel') await this.#proposeGone(round);
     else this.#cleanKernel(round);
   }

@@ -79,6 +79,9 @@ export class Replicator implements AppliedListener {
   #backupSinceMs: number;
   #steppedBackUntilMs = 0;
   #trackFileKeptUntilMs = 0;
+  /** What VRRP was told last; null when that is not known. */
+  #trackFileValue: 0 | 1 | null = null;
+  #readySinceMs = Number.POSITIVE_INFINITY;
   #lastReconcileMs = 0;
   #lastAliveMs = 0;
   #proposing = new Set<string>();
@@ -96,7 +99,8 @@ export class Replicator implements AppliedListener {
     this.options = options;
     this.#dependencies = dependencies;
     this.#appliedIndex = appliedIndex;
-    this.#backupSinceMs = clock.nowMs();
+    const { mastering } = dependencies.activity;
+    this.#backupSinceMs = mastering ? Number.POSITIVE_INFINITY : clock.nowMs();
     this.#addresses = new Set(dependencies.addresses.current());
     this.events = new EventLog();
     this.domain = new Domain(options.domain);
@@ -219,8 +223,9 @@ export class Replicator implements AppliedListener {
 
   onBatch(command: BatchCommand, outcome: Outcome, index: number): void {
     if (outcome.kind === 'accepted') this.#lastAliveMs = this.#dependencies.clock.nowMs();
-    if (command.node !== this.options.node) this.#hearActive(index);
-    else if (this.#parts?.activation.epoch === command.epoch) {
+    if (command.node !== this.options.node) {
+      if (outcome.kind === 'accepted') this.#hearActive(index);
+    } else if (this.#parts?.activation.epoch === command.epoch) {
       this.#parts.capture.acknowledge(this.#dependencies.state.group(command.group).nextSequence);
     }
   }
@@ -229,8 +234,8 @@ export class Replicator implements AppliedListener {
     if (outcome.kind === 'accepted' && command.node !== this.options.node) this.#hearActive(index);
   }
 
-  onHandover(command: HandoverCommand): void {
-    if (command.target === this.options.node) return;
+  onHandover(command: HandoverCommand, index: number): void {
+    if (command.target === this.options.node || index <= this.#livingAfterIndex) return;
     this.#steppedBackUntilMs = this.#dependencies.clock.nowMs() + this.options.activity.handoverMs;
     this.#showReadiness();
   }
@@ -239,8 +244,11 @@ export class Replicator implements AppliedListener {
     this.#publishAddresses();
   }
 
-  onFlowChanged(slot: number, replaced: boolean): void {
-    if (this.applier.mode === 'active') this.#markOwn(slot);
+  onFlowChanged(slot: number, replaced: boolean, source: string): void {
+    // What this kernel reported is not brought into it: if it is gone again, it has ended (rule K8).
+    const { mode } = this.applier;
+    const isOwn = source === this.options.node && mode === 'addOnly';
+    if (mode === 'active' || isOwn) this.#markOwn(slot);
     else this.applier.changed(slot, replaced);
   }
 
@@ -281,6 +289,7 @@ export class Replicator implements AppliedListener {
       domain: this.domain,
       applier: this.applier,
       appliedIndex: () => this.#appliedIndex,
+      truth: () => this.#truth(),
       mayClean: () => this.#mayClean(),
     });
     const activation = new Activation(
@@ -327,13 +336,23 @@ export class Replicator implements AppliedListener {
     capture.flush();
   }
 
-  /** A flow left this kernel while another node's, or nobody's, is the truth. */
+  /**
+   * A flow left this kernel while another node's, or nobody's, is the truth. Once this node may be carrying traffic that is
+   * the flow's end (rule K8); before, it is a hold that ran out or somebody's delete, and the kernel follows the table.
+   */
   #onDestroyHere(entry: FlowFields): void {
     const { table } = this.#dependencies;
     const slot = table.find(entry);
     if (slot < 0) return;
     const flags = table.localFlags(slot) & ~SlotFlag.inKernel;
-    table.setLocalFlags(slot, flags | SlotFlag.destroyedHere);
+    const isEnd = this.applier.mode === 'addOnly';
+    table.setLocalFlags(slot, isEnd ? flags | SlotFlag.destroyedHere : flags);
+    if (!isEnd) this.applier.enqueue(slot);
+  }
+
+  #truth(): 'kernel' | 'table' | null {
+    if (this.applier.mode === 'active') return 'kernel';
+    return this.applier.mode === 'standby' ? 'table' : null;
   }
 
   #onOverrun(): void {
@@ -345,7 +364,7 @@ export class Replicator implements AppliedListener {
   async #promote(): Promise<void> {
     const { table } = this.#dependencies;
     this.applier.setMode('addOnly');
-    if (!this.#compared) await this.parts.reconciler.run('promotion', 'none');
+    if (!this.#compared) await this.parts.reconciler.run('promotion', 'inspect');
     this.#compared = true;
     const continued = this.#continuesOwnEpoch();
     for (let cursor = 0; cursor >= 0; ) {
@@ -363,7 +382,8 @@ export class Replicator implements AppliedListener {
   #continuesOwnEpoch(): boolean {
     const before = this.#before;
     return (
-      before?.node === this.options.node &&
+      before?.promoted === true &&
+      before.node === this.options.node &&
       before.kernelIncarnation === this.options.kernelIncarnation
     );
   }
@@ -372,7 +392,8 @@ export class Replicator implements AppliedListener {
     this.#heardActive = true;
     this.applier.setMode('active');
     this.parts.capture.start(this.options.group, epoch);
-    this.#lastAliveMs = this.#dependencies.clock.nowMs();
+    // Says at once that the promotion is complete, not only that this node lives.
+    this.#proposeAlive(epoch);
     this.#reconcile('activation');
     this.parts.readiness.check();
   }
@@ -384,8 +405,15 @@ export class Replicator implements AppliedListener {
   }
 
   #onVrrp(): void {
-    const { activity, clock } = this.#dependencies;
+    const { activity } = this.#dependencies;
     this.events.add('vrrp', `VRRP says ${activity.state}`, { state: activity.state });
+    this.#followMastering();
+  }
+
+  /** Leaves `addOnly` when the last sign of MASTER has gone. */
+  #followMastering(): void {
+    const { activity, clock } = this.#dependencies;
+    if (this.#stopped) return;
     if (activity.mastering) this.#backupSinceMs = Number.POSITIVE_INFINITY;
     else if (this.#backupSinceMs === Number.POSITIVE_INFINITY) {
       this.#backupSinceMs = clock.nowMs();
@@ -415,12 +443,11 @@ export class Replicator implements AppliedListener {
 
   /** Runs one round with the truth where it is now, and resolves when its repairs are done. */
   async #reconcileOnce(reason: string): Promise<void> {
-    const { mode } = this.applier;
-    if (mode === 'blocked' || mode === 'addOnly') return;
-    await this.parts.reconciler.run(reason, mode === 'active' ? 'kernel' : 'table');
+    const result = await this.parts.reconciler.run(reason, 'repair');
+    if (result === null) return;
     this.#compared = true;
     await this.applier.drained();
-    if (mode === 'standby') this.applier.confirmCompared();
+    if (result.truth === 'table' && this.#truth() === 'table') this.applier.confirmCompared();
     this.#lastReconcileMs = this.#dependencies.clock.nowMs();
     this.parts.readiness.check();
   }
@@ -430,15 +457,19 @@ export class Replicator implements AppliedListener {
     return this.#reconcileOnce(reason);
   }
 
+  /** Rule K10: BACKUP and level for a while, and still in contact. */
   #mayClean(): boolean {
-    const forMs = this.#dependencies.clock.nowMs() - this.#backupSinceMs;
-    return this.applier.mode === 'standby' && forMs >= this.options.reconciler.cleanAfterBackupMs;
+    const { consensus, readiness } = this.parts;
+    if (this.applier.mode !== 'standby' || !readiness.ready || !consensus.status().quorum)
+      return false;
+    const sinceMs = Math.max(this.#backupSinceMs, this.#readySinceMs);
+    return this.#dependencies.clock.nowMs() - sinceMs >= this.options.reconciler.cleanAfterBackupMs;
   }
 
   #markOwn(slot: number): void {
     const { table } = this.#dependencies;
     const own = SlotFlag.inKernel | SlotFlag.seenInKernel;
-    table.setLocalFlags(slot, table.localFlags(slot) | own);
+    table.setLocalFlags(slot, (table.localFlags(slot) | own) & ~SlotFlag.destroyedHere);
   }
 
   #onAddresses(): void {
@@ -465,6 +496,7 @@ export class Replicator implements AppliedListener {
   }
 
   #onReadiness(ready: boolean): void {
+    this.#readySinceMs = ready ? this.#dependencies.clock.nowMs() : Number.POSITIVE_INFINITY;
     this.events.add('ready', ready ? 'ready' : 'not ready', {});
     this.#dependencies.logger.info({ ready, reason: this.parts.readiness.reason }, 'readiness');
     this.#showReadiness();
@@ -490,8 +522,15 @@ export class Replicator implements AppliedListener {
   }
 
   #setTrackFile(value: 0 | 1): void {
-    const { readinessSink } = this.#dependencies;
-    if (readinessSink.value !== value) readinessSink.set(value);
+    if (this.#trackFileValue === value) return;
+    try {
+      this.#dependencies.readinessSink.set(value);
+      this.#trackFileValue = value;
+    } catch (error) {
+      // The next tick tries again; the log must not stand still for a file.
+      countBy(this.#dependencies.counters.retries, 'trackFile');
+      this.#dependencies.logger.error({ err: error, value }, 'the track file cannot be written');
+    }
   }
 
   #scheduleTick(): void {
@@ -506,6 +545,7 @@ export class Replicator implements AppliedListener {
     if (this.#stopped) return;
     const { readiness, holderWatch } = this.parts;
     this.#seekLiving();
+    this.#followMastering();
     this.#announce();
     readiness.check();
     holderWatch.check();
@@ -547,10 +587,14 @@ export class Replicator implements AppliedListener {
 
   #signLife(): void {
     const { epoch, state } = this.parts.activation;
-    const { clock } = this.#dependencies;
-    if (state !== 'active') return;
-    if (clock.nowMs() - this.#lastAliveMs < this.options.activity.aliveIntervalMs) return;
-    this.#lastAliveMs = clock.nowMs();
+    const sinceMs = this.#dependencies.clock.nowMs() - this.#lastAliveMs;
+    if (state === 'active' && sinceMs >= this.options.activity.aliveIntervalMs) {
+      this.#proposeAlive(epoch);
+    }
+  }
+
+  #proposeAlive(epoch: number): void {
+    this.#lastAliveMs = this.#dependencies.clock.nowMs();
     const { group, node } = this.options;
     this.#propose('alive', { kind: CommandKind.alive, group, epoch, node });
   }

@@ -32,10 +32,10 @@ export interface AppliedListener {
   onRelease(command: ReleaseCommand, outcome: Outcome): void;
   onBatch(command: BatchCommand, outcome: Outcome, index: number): void;
   onAlive(command: AliveCommand, outcome: Outcome, index: number): void;
-  onHandover(command: HandoverCommand): void;
+  onHandover(command: HandoverCommand, index: number): void;
   onMembers(): void;
-  /** A row was created, replaced (another life of the tuple) or changed. */
-  onFlowChanged(slot: number, replaced: boolean): void;
+  /** A row was created, replaced (another life of the tuple) or changed, by a batch of that node. */
+  onFlowChanged(slot: number, replaced: boolean, source: string): void;
   /** A row is about to leave the table. */
   onFlowRemoved(flow: FlowFields): void;
   /** Everything up to `index` is applied. */
@@ -60,6 +60,7 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
   #appliedIndex: number;
   #appliedTerm: number;
   #index = 0;
+  #source = '';
 
   constructor(applied: { index: number; term: number }, dependencies: StateMachineDependencies) {
     this.#appliedIndex = applied.index;
@@ -120,13 +121,14 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
       case CommandKind.limit:
         return state.limit(command);
       case CommandKind.handover:
-        listener.onHandover(command);
+        listener.onHandover(command, index);
         return accepted;
     }
   }
 
   #applyBatch(command: BatchCommand, index: number): Outcome {
     const { state, listener, counters } = this.#dependencies;
+    this.#source = command.node;
     let outcome = state.admitBatch(command);
     if (outcome.kind === 'accepted') outcome = this.#applyOperations(command.operations);
     else if (outcome.kind === 'refused') countBy(counters.operationsRefused, outcome.reason);
@@ -155,7 +157,7 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
   #applyActivation(command: ActivateCommand, index: number): Outcome {
     const { state, listener } = this.#dependencies;
     const before = state.group(command.group);
-    const vouched = state.hasLevelKernel();
+    const vouched = state.hasLevelKernel(command);
     const outcome = state.activate(command);
     // Rule K9: no kernel lives that ever had these flows; nobody vouches for them.
     if (outcome.kind === 'accepted' && !vouched) this.#emptyTable();
@@ -184,6 +186,6 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
       return;
     }
     table.setLocalIndex(slot, this.#index);
-    listener.onFlowChanged(slot, change === 'replaced');
+    listener.onFlowChanged(slot, change === 'replaced', this.#source);
   }
 }

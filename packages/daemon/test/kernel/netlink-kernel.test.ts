@@ -4,6 +4,7 @@ import { FlowAttribute, FlowRecord } from '@raftwall/flow-table';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NetlinkKernel } from '../../src/netlink-kernel.ts';
 
+const inject = { timeoutSeconds: 700, withStatus: true };
 const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8' });
 
 function flow(sport: number): FlowRecord {
@@ -53,16 +54,16 @@ describe('NetlinkKernel', () => {
 
   it('injects translated flows, changes and deletes them, and reports errno by position', async () => {
     const batch = kernel.newBatch();
-    batch.create(flow(1), { timeoutSeconds: 700 });
-    batch.create(flow(2), { timeoutSeconds: 700 });
-    batch.create(flow(1), { timeoutSeconds: 700 });
+    batch.create(flow(1), inject);
+    batch.create(flow(2), inject);
+    batch.create(flow(1), inject);
     expect([...(await kernel.execute(batch))]).toEqual([0, 0, 17]);
     const table = ip('netns', 'exec', namespace, 'conntrack', '-L');
     expect(table).toMatch(/ESTABLISHED src=192.168.0.3 .* dst=192.168.1.100 .*ASSURED.* mark=5/);
     const changes = kernel.newBatch();
     const changed = flow(1);
     changed.mark = 9;
-    changes.update(changed, { timeoutSeconds: 100 });
+    changes.update(changed, inject);
     changes.delete(flow(2));
     changes.delete(flow(3));
     expect([...(await kernel.execute(changes))]).toEqual([0, 0, 2]);
@@ -72,7 +73,7 @@ describe('NetlinkKernel', () => {
 
   it('dumps and looks up by either tuple, whole', async () => {
     const batch = kernel.newBatch();
-    for (let sport = 1; sport <= 90; sport += 1) batch.create(flow(sport), { timeoutSeconds: 700 });
+    for (let sport = 1; sport <= 90; sport += 1) batch.create(flow(sport), inject);
     await kernel.execute(batch);
     const seen = new Set<number>();
     await kernel.dump((page) => {
@@ -96,7 +97,7 @@ describe('NetlinkKernel', () => {
 
   it('hears of what others do and not of what it does itself', async () => {
     const batch = kernel.newBatch();
-    batch.create(flow(1), { timeoutSeconds: 700 });
+    batch.create(flow(1), inject);
     await kernel.execute(batch);
     ip('netns', 'exec', namespace, 'conntrack', '-D', '-p', 'tcp');
     await expect.poll(() => events).toEqual([3]);
