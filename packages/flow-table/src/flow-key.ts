@@ -17,6 +17,7 @@ import type { FlowFields } from './flow-fields.ts';
 export const FLOW_KEY_BYTES_IPV4 = 16;
 export const FLOW_KEY_BYTES_IPV6 = 40;
 /** The longest packed key: what a buffer has room for. */
+/** Room for a packed key of either family. */
 export const FLOW_KEY_BYTES_MAX = 40;
 
 export const FAMILY_IPV4 = 2;

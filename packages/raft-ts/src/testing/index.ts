@@ -1,4 +1,13 @@
 export { InvariantError, Invariants } from './invariants.ts';
+export {
+  findViolations,
+  HistoryTooAmbiguousError,
+  isLinearizable,
+  type RegisterOperation,
+  registerModel,
+  type SequentialModel,
+  type Timed,
+} from './linearizability.ts';
 export { MemoryLogStore, type SyncDelay } from './memory-log-store.ts';
 export { Random } from './random.ts';
 export { SimClock } from './sim-clock.ts';
