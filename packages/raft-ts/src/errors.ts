@@ -84,6 +84,36 @@ export class TransferFailedError extends RaftError {
   }
 }
 
+/** Thrown when a membership change must wait: an earlier one, a transfer or the leader's own first commit is not complete. */
+export class ConfigChangeInProgressError extends RaftError {
+  constructor(reason: string) {
+    super('ERR_RAFT_CONFIG_CHANGE_IN_PROGRESS', `membership cannot change now: ${reason}`, {
+      reason,
+    });
+  }
+}
+
+/** Thrown when another configuration holds than the one that `ifConfigId` names. */
+export class ConfigConflictError extends RaftError {
+  constructor() {
+    super('ERR_RAFT_CONFIG_CONFLICT', 'the configuration has changed meanwhile');
+  }
+}
+
+/** Thrown when a learner lacks too much of the log to become a voter; try again when it has caught up. */
+export class LearnerNotLevelError extends RaftError {
+  constructor(learner: NodeId) {
+    super('ERR_RAFT_LEARNER_NOT_LEVEL', `${learner} has not caught up with the log`, { learner });
+  }
+}
+
+/** Thrown when a membership change does not fit the present configuration; the message names the member. */
+export class InvalidMembershipError extends RaftError {
+  constructor(problem: string) {
+    super('ERR_RAFT_INVALID_MEMBERSHIP', `impossible membership change: ${problem}`, { problem });
+  }
+}
+
 /** Thrown when the durable log or the state machine has failed once: the member has stopped for good; `cause` says why. */
 export class MemberFailedError extends RaftError {
   constructor(cause: unknown) {

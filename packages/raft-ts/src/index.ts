@@ -23,6 +23,7 @@
 
 export { decodeConfig, encodeConfig, initialConfig } from './core/config.ts';
 export type { ProposeRefusal, TransferRefusal } from './core/leader.ts';
+export type { MembershipChange, MembershipRefusal } from './core/membership.ts';
 export type {
   AppendRequest,
   AppendResponse,
@@ -56,9 +57,13 @@ export {
   AssertionFailedError,
   BusyError,
   ClosedError,
+  ConfigChangeInProgressError,
+  ConfigConflictError,
   EntryTooLargeError,
   type ErrorMetadata,
+  InvalidMembershipError,
   InvalidOptionError,
+  LearnerNotLevelError,
   MemberFailedError,
   NotLeaderError,
   ProposalDroppedError,

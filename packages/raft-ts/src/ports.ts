@@ -69,7 +69,10 @@ export interface Clock {
 export interface StateMachine<R> {
   /** The index that the restored state already contains; applying goes on behind it. */
   readonly appliedIndex: Index;
-  /** Configuration that the restored state contains, or null: then the bootstrap configuration holds. */
+  /**
+   * Configuration that the state contains, read at the start and before each compaction. Null when it keeps none: then the
+   * log, else the bootstrap configuration tells, and compaction stops before the newest `config` entry.
+   */
   readonly appliedConfig: ClusterConfig | null;
   /** One result for each entry, in order. Must not throw: an exception stops the member. */
   apply(entries: readonly Entry[]): readonly R[];

@@ -5,7 +5,7 @@ import type { RaftState } from './state.ts';
 
 /** Stands for election: with pre-vote first, unless the leader itself asked for it. */
 export function campaign(state: RaftState, isTransfer: boolean): void {
-  if (!state.isVoter) return;
+  if (!state.mayCampaign) return;
   state.isTransferCampaign = isTransfer;
   // A torn member may have lost committed entries: it asks all voters before it raises the term (rule L3).
   const asksFirst = (state.options.preVote || state.tornLog) && !isTransfer;

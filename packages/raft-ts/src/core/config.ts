@@ -1,5 +1,5 @@
 import { assert } from './assert.ts';
-import type { ClusterConfig, Entry, Index } from './types.ts';
+import type { ClusterConfig, Entry, Index, NodeId } from './types.ts';
 import { EntryType } from './types.ts';
 
 interface ConfigAt {
@@ -65,8 +65,23 @@ export class ConfigHistory {
     return this.#history[this.#history.length - 1]!.config;
   }
 
+  /** The configuration before the present one, unless that is known to be committed. */
+  get previous(): ClusterConfig | null {
+    return this.#history[this.#history.length - 2]?.config ?? null;
+  }
+
   get currentIndex(): Index {
     return this.#history[this.#history.length - 1]!.index;
+  }
+
+  /** Index of the newest committed configuration. */
+  get oldestIndex(): Index {
+    return this.#history[0]!.index;
+  }
+
+  /** Where every member listens, of configurations that may still come back as well. */
+  get addresses(): ReadonlyMap<NodeId, string> {
+    return new Map(this.#history.flatMap(({ config }) => Object.entries(config.addresses)));
   }
 
   /** True when the entry was a configuration, which holds from now on. */
@@ -84,8 +99,10 @@ export class ConfigHistory {
     return this.#history.length !== before;
   }
 
-  /** What lies before the newest committed configuration can never come back. */
-  commit(index: Index): void {
+  /** What lies before the newest committed configuration can never come back. True when something did. */
+  commit(index: Index): boolean {
+    const before = this.#history.length;
     while (this.#history.length > 1 && this.#history[1]!.index <= index) this.#history.shift();
+    return this.#history.length !== before;
   }
 }

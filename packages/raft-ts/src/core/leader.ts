@@ -1,9 +1,15 @@
 import { assert } from './assert.ts';
-import { Inflights } from './inflights.ts';
+import { onLeaderCommit, trackMembers } from './membership.ts';
 import type { AppendResponse, HeartbeatResponse, RaftMessage } from './message.ts';
-import { Progress } from './progress.ts';
-import { isVoter, membersOf, quorumIndex } from './quorum.ts';
-import { broadcastHeartbeat, maybeCommit, quorumActiveTick } from './replication.ts';
+import type { Progress } from './progress.ts';
+import { isVoter, quorumIndex } from './quorum.ts';
+import {
+  appendOwn,
+  broadcastHeartbeat,
+  hasOwnTermCommit,
+  maybeCommit,
+  quorumActiveTick,
+} from './replication.ts';
 import type { RaftState } from './state.ts';
 import { type Entry, EntryType, type NodeId } from './types.ts';
 
@@ -21,22 +27,9 @@ export function becomeLeader(state: RaftState): void {
   state.leader = state.id;
   state.electionElapsed = 0;
   state.heartbeatElapsed = 0;
-  const { inflightMessagesMax, inflightBytesMax } = state.options;
-  for (const id of membersOf(state.config)) {
-    const inflights = new Inflights(inflightMessagesMax, inflightBytesMax);
-    state.progress.set(id, new Progress(state.log.lastIndex + 1, state.now, inflights));
-  }
+  trackMembers(state);
   // Dissertation 6.4: nothing of an earlier term is known to be committed before this entry is.
   appendOwn(state, EntryType.noop, nothing);
-}
-
-function appendOwn(state: RaftState, type: EntryType, data: Uint8Array): Entry {
-  const entry: Entry = { index: state.log.lastIndex + 1, term: state.term, type, data };
-  assert(Number.isSafeInteger(entry.index), 'the log has no index left');
-  state.appendEntry(entry);
-  state.uncommittedBytes += data.length;
-  state.isFlushDue = true;
-  return entry;
 }
 
 /** Appends to the leader's log; the entry names where. */
@@ -80,7 +73,7 @@ function onAppendResponse(state: RaftState, peer: Progress, message: AppendRespo
   }
   assert(message.index <= state.log.lastIndex, 'an entry was acknowledged that does not exist');
   if (!peer.acknowledge(message.index)) return;
-  if (maybeCommit(state)) releaseReads(state);
+  advanceCommit(state);
   continueTransfer(state);
 }
 
@@ -97,12 +90,13 @@ function onHeartbeatResponse(state: RaftState, peer: Progress, message: Heartbea
 
 /** The own append is durable: the leader counts itself now. */
 export function onLeaderAppendDone(state: RaftState): void {
-  if (maybeCommit(state)) releaseReads(state);
+  advanceCommit(state);
 }
 
-/** Raft paper section 8: reads wait for the first commit of the leader's own term. */
-function hasOwnTermCommit(state: RaftState): boolean {
-  return state.log.term(state.commit) === state.term;
+function advanceCommit(state: RaftState): void {
+  if (!maybeCommit(state)) return;
+  releaseReads(state);
+  onLeaderCommit(state);
 }
 
 export function readIndex(state: RaftState, id: number): void {

@@ -13,6 +13,7 @@ import {
   tickLeader,
   transferLeadership,
 } from './leader.ts';
+import { changeMembership, type MembershipChange, type MembershipRefusal } from './membership.ts';
 import type { RaftMessage } from './message.ts';
 import { membersOf } from './quorum.ts';
 import type { Ready, ReadyAppend, SoftState } from './ready.ts';
@@ -70,7 +71,7 @@ export class RaftCore {
       tickLeader(state);
       return false;
     }
-    if (state.electionElapsed < state.electionTimeout || !state.isVoter) return false;
+    if (state.electionElapsed < state.electionTimeout || !state.mayCampaign) return false;
     if (!mayCampaign && state.electionsForgone < electionsForgoneMax) {
       state.electionsForgone++;
       state.resetElectionTimer();
@@ -110,6 +111,11 @@ export class RaftCore {
   /** Hands leadership to `target` once it is level; given up after one election timeout. Null when it was begun. */
   transferLeadership(target: NodeId): TransferRefusal | null {
     return transferLeadership(this.#state, target);
+  }
+
+  /** Begins a change of the members; `expected` is the index of the configuration it builds on, or null for any. */
+  changeMembership(change: MembershipChange, expected: Index | null): Entry | MembershipRefusal {
+    return changeMembership(this.#state, change, expected);
   }
 
   /** Messages to `id` are probably lost. */

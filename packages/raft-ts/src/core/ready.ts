@@ -28,6 +28,6 @@ export interface Ready {
   readonly readStates: readonly ReadState[];
   /** Present when it changed. */
   readonly softState: SoftState | null;
-  /** Present when another configuration holds now. */
+  /** Present when another configuration holds now, or has become committed. */
   readonly config: ClusterConfig | null;
 }

@@ -3,12 +3,27 @@ import { entryOverheadBytes } from './log.ts';
 import type { Progress } from './progress.ts';
 import { quorumIndex } from './quorum.ts';
 import type { RaftState } from './state.ts';
-import type { Entry, Index, NodeId } from './types.ts';
+import type { Entry, EntryType, Index, NodeId } from './types.ts';
 
 function sizeOf(entries: readonly Entry[]): number {
   let bytes = 0;
   for (const entry of entries) bytes += entry.data.length + entryOverheadBytes;
   return bytes;
+}
+
+/** Appends an entry of the leader's own term. */
+export function appendOwn(state: RaftState, type: EntryType, data: Uint8Array): Entry {
+  const entry: Entry = { index: state.log.lastIndex + 1, term: state.term, type, data };
+  assert(Number.isSafeInteger(entry.index), 'the log has no index left');
+  state.appendEntry(entry);
+  state.uncommittedBytes += data.length;
+  state.isFlushDue = true;
+  return entry;
+}
+
+/** Raft paper section 8: reads wait for the first commit of the leader's own term. */
+export function hasOwnTermCommit(state: RaftState): boolean {
+  return state.log.term(state.commit) === state.term;
 }
 
 /** One append request behind `next - 1`; false when the log no longer holds what the member needs. */

@@ -148,6 +148,16 @@ export class RaftState {
     return isVoter(this.config, this.id);
   }
 
+  /**
+   * A voter may stand for election. So may one that the newest configuration removes while that may be uncommitted: its log
+   * may be the only one that the old half can elect (dissertation, section 4.2.2). Its own vote does not count then.
+   */
+  get mayCampaign(): boolean {
+    const { previous } = this.configs;
+    const isJoint = previous !== null && previous.votersOutgoing.length > 0;
+    return this.isVoter || (isJoint && isVoter(previous, this.id));
+  }
+
   resetElectionTimer(): void {
     const { electionTicksMin, electionTicksMax } = this.options;
     const span = electionTicksMax - electionTicksMin + 1;
@@ -206,7 +216,7 @@ export class RaftState {
     if (index <= this.commit) return;
     assert(index <= this.log.lastIndex, 'commit beyond the log');
     this.commit = index;
-    this.configs.commit(index);
+    if (this.configs.commit(index)) this.isConfigChanged = true;
     if (this.tornLog && this.log.term(index) === this.term) this.#clearTorn();
   }
 
@@ -227,6 +237,7 @@ export class RaftState {
       for (const entry of entries) configs.append(entry);
       next += entries.length;
     }
+    configs.commit(this.commit);
     return configs;
   }
 }

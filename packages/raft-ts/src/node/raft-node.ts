@@ -1,4 +1,5 @@
 import { initialConfig } from '../core/config.ts';
+import type { MembershipChange } from '../core/membership.ts';
 import type { Message } from '../core/message.ts';
 import { RaftCore } from '../core/raft.ts';
 import type { ReadyAppend, SoftState } from '../core/ready.ts';
@@ -8,6 +9,7 @@ import {
   AppliedBeyondLogError,
   AssertionFailedError,
   ClosedError,
+  InvalidOptionError,
   MemberFailedError,
   type RaftError,
 } from '../errors.ts';
@@ -19,8 +21,10 @@ import {
   resolveOptions,
 } from '../options.ts';
 import type { Clock, LogStore, RestoredState, StateMachine, Transport } from '../ports.ts';
+import { parseAddress } from '../transport/address.ts';
 import { ApplyLoop } from './apply-loop.ts';
 import { Emitter } from './emitter.ts';
+import { MembershipChanges, membershipError } from './membership-changes.ts';
 import type { Applied } from './proposal-table.ts';
 import { Requests } from './requests.ts';
 import { nodeStatus, type RaftStatus } from './status.ts';
@@ -67,13 +71,16 @@ class StateMachineFailure extends Error {}
 export class RaftNode<R> extends Emitter<RaftEvents> {
   readonly #options: ResolvedOptions;
   readonly #store: LogStore;
+  readonly #stateMachine: StateMachine<R>;
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #metrics: RaftMetrics | null;
   readonly #core: RaftCore;
   readonly #requests: Requests<R>;
+  readonly #membershipChanges = new MembershipChanges();
   readonly #applyLoop: ApplyLoop<R>;
   readonly #ticker: Ticker;
+  #config: ClusterConfig | null = null;
   #soft: SoftState = { role: 'follower', leader: null, term: 0 };
   #isScheduled = false;
   #stopped: RaftError | null = null;
@@ -103,6 +110,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     const clock = dependencies.clock ?? new SystemClock();
     this.#options = options;
     this.#store = store;
+    this.#stateMachine = stateMachine;
     this.#transport = transport;
     this.#clock = clock;
     this.#metrics = metrics ?? null;
@@ -181,6 +189,49 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     return done;
   }
 
+  /**
+   * Changes who is a member, on the leader: through a joint configuration whenever the voters change, which ends by itself.
+   * Resolves with the new configuration when it is committed and applied here. `ifConfigId`: refused when the present
+   * configuration is not the one that `status().configId` told.
+   *
+   * A new member starts with the present voters as `members`, itself not among them; it gets the log as a learner first.
+   *
+   * @throws {NotLeaderError | ConfigChangeInProgressError | ConfigConflictError | LearnerNotLevelError | InvalidMembershipError | InvalidOptionError | ProposalDroppedError} If nothing has changed.
+   * @throws {ProposalUnknownError} If the outcome is not known.
+   */
+  changeMembership(
+    change: MembershipChange,
+    { ifConfigId }: { readonly ifConfigId?: Index } = {},
+  ): Promise<ClusterConfig> {
+    if (this.#stopped !== null) return Promise.reject(this.#stopped);
+    for (const [id, address] of Object.entries(change.add ?? {})) {
+      if (parseAddress(address) !== null) continue;
+      return Promise.reject(new InvalidOptionError(`address of ${id}`, 'host:port', address));
+    }
+    const begun = this.#core.changeMembership(change, ifConfigId ?? null);
+    if ('reason' in begun) {
+      return Promise.reject(membershipError(begun, this.#core.state.leader));
+    }
+    this.#schedule();
+    const deadlineMs = this.#clock.nowMs() + this.#options.proposalTimeoutMs;
+    return this.#membershipChanges.wait(begun, deadlineMs);
+  }
+
+  /** Adds a member that gets the log and has no vote, see `changeMembership`. */
+  addLearner(id: NodeId, address: string): Promise<ClusterConfig> {
+    return this.changeMembership({ add: { [id]: address } });
+  }
+
+  /** Makes a learner that has caught up a voter, see `changeMembership`. */
+  promote(id: NodeId): Promise<ClusterConfig> {
+    return this.changeMembership({ promote: [id] });
+  }
+
+  /** Removes a member; a leader that removes itself steps down when that is committed, see `changeMembership`. */
+  removeMember(id: NodeId): Promise<ClusterConfig> {
+    return this.changeMembership({ remove: [id] });
+  }
+
   status(): RaftStatus {
     return nodeStatus(this.#core, this.#transport, this.#stopped);
   }
@@ -188,7 +239,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
   /** Highest index that `compact` may remove: every member holds it and this one has applied it. */
   get compactableIndex(): Index {
     const { applied } = this.#core.state;
-    const known = Math.min(applied, this.#core.allMatched);
+    const known = Math.min(applied, this.#core.allMatched, this.#configCompactable);
     return Math.max(0, known - this.#options.compactionTrailingEntries);
   }
 
@@ -282,6 +333,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
         if (id !== this.id && !this.#transport.isReachable(id)) this.#core.reportUnreachable(id);
       }
       this.#requests.onTick();
+      this.#membershipChanges.expire(this.#clock.nowMs());
       if (this.#core.hasReady()) this.#schedule();
     });
   }
@@ -292,14 +344,25 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     this.#metrics?.appliedEntriesTotal.inc(entries.length);
     this.#metrics?.applySliceSeconds.observe(tookMs / 1000);
     this.#requests.onApplied(entries, results);
+    this.#membershipChanges.onApplied(entries);
     this.emit('applied', index);
   }
 
   #onConfig(config: ClusterConfig): void {
-    const peers = new Map(Object.entries(config.addresses));
+    const peers = new Map(this.#core.state.configs.addresses);
     peers.delete(this.id);
     this.#transport.setPeers(peers);
+    if (config === this.#config) return;
+    this.#config = config;
     this.emit('config', config);
+  }
+
+  /** A state machine that does not keep the configuration finds it in the log after a restart: there it must stay. */
+  get #configCompactable(): Index {
+    const { configs } = this.#core.state;
+    const isInLog = configs.oldestIndex > this.#core.state.log.compacted.index;
+    const isKept = this.#stateMachine.appliedConfig !== null;
+    return isKept || !isInLog ? Number.POSITIVE_INFINITY : configs.oldestIndex - 1;
   }
 
   #onSoftState(soft: SoftState): void {
@@ -336,6 +399,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
   #halt(reason: string): void {
     this.#ticker.stop();
     this.#requests.failAll(reason);
+    this.#membershipChanges.failAll(reason);
   }
 }
 

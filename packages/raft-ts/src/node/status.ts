@@ -27,6 +27,8 @@ export interface RaftStatus {
   /** The entry before the first one that is kept. */
   readonly compactedIndex: Index;
   readonly config: ClusterConfig;
+  /** Names `config` on the leader, see `RaftNode.changeMembership`. */
+  readonly configId: Index;
   /** A leader with a quorum, or a follower that heard its leader, within an election timeout. */
   readonly quorum: boolean;
   /** The vote is restricted until a leader has brought this member level (rule L3). */
@@ -53,6 +55,7 @@ export function nodeStatus(
     stableIndex: state.log.stableIndex,
     compactedIndex: state.log.compacted.index,
     config: state.config,
+    configId: state.configs.currentIndex,
     quorum: stopped === null && core.hasQuorum,
     tornLog: state.tornLog,
     members: memberStatuses(core, transport),

@@ -1,6 +1,6 @@
 import type { Message } from '../core/message.ts';
 import type { RaftState } from '../core/state.ts';
-import type { Entry, HardState, Index, LogId, NodeId, Term } from '../core/types.ts';
+import type { ClusterConfig, Entry, HardState, Index, LogId, NodeId, Term } from '../core/types.ts';
 
 /** Thrown when a run of the simulator breaks a property of Raft; the message names the property. */
 export class InvariantError extends Error {}
@@ -14,6 +14,8 @@ interface Watermark {
   commit: Index;
   applied: Index;
   term: Term;
+  /** Set while it leads in `term`: what its next commit must be counted by. */
+  config: ClusterConfig | null;
 }
 
 function keyOf(index: Index, term: Term): string {
@@ -25,7 +27,11 @@ export class Invariants {
   readonly #leaders = new Map<Term, NodeId>();
   readonly #votes = new Map<string, NodeId>();
   readonly #seen = new Map<string, Seen>();
+  /** Highest index that a member ever acknowledged in a term. */
+  readonly #acknowledged = new Map<string, Index>();
   readonly #committed: Term[] = [];
+  /** Term of the member that was first seen to call an index committed. */
+  readonly #committedIn: Term[] = [];
   readonly #applied: Entry[] = [];
   readonly #watermarks = new Map<NodeId, Watermark>();
   #checkedLeaders = new Set<string>();
@@ -56,8 +62,13 @@ export class Invariants {
     if (state.role === 'leader') this.#checkLeader(id, state);
   }
 
-  /** A message leaves: one vote in one term. */
+  /** A message leaves: one vote in one term; and what it acknowledges. */
   sent(message: Message): void {
+    if (message.kind === 'append-response' && message.success) {
+      const key = `${message.from}/${message.term}`;
+      const before = this.#acknowledged.get(key) ?? 0;
+      this.#acknowledged.set(key, Math.max(before, message.index));
+    }
     if (message.kind !== 'vote-response' || !message.granted) return;
     this.#vote(message.from, message.term, message.to);
   }
@@ -108,26 +119,45 @@ export class Invariants {
   }
 
   #checkMonotone(id: NodeId, state: Readonly<RaftState>): void {
-    const mark = this.#watermarks.get(id) ?? { commit: 0, applied: 0, term: 0 };
+    const mark = this.#watermarks.get(id) ?? { commit: 0, applied: 0, term: 0, config: null };
     if (state.term < mark.term) throw new InvariantError(`term of ${id} fell`);
     if (state.commit < mark.commit) throw new InvariantError(`commit index of ${id} fell`);
     if (state.applied < mark.applied) throw new InvariantError(`applied index of ${id} fell`);
     if (state.applied > state.commit) throw new InvariantError(`${id} applied beyond its commit`);
+    if (state.commit > mark.commit && state.term === mark.term && mark.config !== null) {
+      this.#checkQuorum(id, state, mark.config);
+    }
     const from = Math.max(mark.commit, state.log.compacted.index);
     for (let index = from + 1; index <= state.commit; index++) {
-      this.#commit(id, index, state.log.term(index));
+      this.#commit(id, index, state.log.term(index), state.term);
     }
     mark.term = state.term;
     mark.commit = state.commit;
     mark.applied = state.applied;
+    mark.config = state.role === 'leader' ? state.config : null;
     this.#watermarks.set(id, mark);
   }
 
-  #commit(id: NodeId, index: Index, term: Term | undefined): void {
+  /** What a leader commits is durable on a majority of each half of its configuration. */
+  #checkQuorum(id: NodeId, state: Readonly<RaftState>, config: ClusterConfig): void {
+    const { commit, term, log } = state;
+    const holds = (voter: NodeId): boolean => {
+      if (voter === id) return log.stableIndex >= commit;
+      return (this.#acknowledged.get(`${voter}/${term}`) ?? 0) >= commit;
+    };
+    for (const half of [config.voters, config.votersOutgoing]) {
+      if (half.length === 0 || 2 * half.filter(holds).length > half.length) continue;
+      throw new InvariantError(`${id} committed ${commit} without a majority of ${half}`);
+    }
+  }
+
+  #commit(id: NodeId, index: Index, term: Term | undefined, inTerm: Term): void {
     if (term === undefined) throw new InvariantError(`${id} committed what it does not hold`);
     const before = this.#committed[index];
-    if (before === undefined) this.#committed[index] = term;
-    else if (before !== term) {
+    if (before === undefined) {
+      this.#committed[index] = term;
+      this.#committedIn[index] = inTerm;
+    } else if (before !== term) {
       throw new InvariantError(
         `committed entries change: ${index} was of term ${before}, ${id} has ${term}`,
       );
@@ -144,6 +174,8 @@ export class Invariants {
     }
     this.#leaders.set(state.term, id);
     for (let index = state.log.compacted.index + 1; index < this.#committed.length; index++) {
+      // A leader that thaws may find that it was elected in a term that is long over.
+      if (this.#committedIn[index]! > state.term) continue;
       if (state.log.term(index) !== this.#committed[index]) {
         throw new InvariantError(
           `leader completeness: ${id} leads term ${state.term} without committed entry ${index}`,

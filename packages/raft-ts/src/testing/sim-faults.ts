@@ -11,12 +11,14 @@ export interface FaultDependencies {
   readonly random: Random;
   readonly invariants: Invariants;
   readonly trace: (line: () => string) => void;
+  /** Members come and go: then logs stay whole, since no member can be served what is cut or torn. */
+  readonly isMembershipChanging: boolean;
 }
 
 /** What goes wrong in a run, drawn at random. */
 export class SimFaults {
   readonly #parts: FaultDependencies;
-  readonly #kinds: readonly (() => void)[];
+  readonly #kinds: (() => void)[];
   #isOver = false;
 
   constructor(parts: FaultDependencies) {
@@ -28,11 +30,12 @@ export class SimFaults {
       () => this.#isolateLeader(),
       () => this.#oneWay(),
       () => this.#pauseOne(),
-      () => this.#tearSome(),
       () => this.#transfer(),
       () => parts.network.heal(),
-      () => parts.random.pick(parts.members).compact(),
     ];
+    if (parts.isMembershipChanging) return;
+    this.#kinds.push(() => this.#tearSome());
+    this.#kinds.push(() => parts.random.pick(parts.members).compact());
   }
 
   strike(): void {

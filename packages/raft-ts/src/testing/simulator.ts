@@ -1,3 +1,4 @@
+import { membersOf } from '../core/quorum.ts';
 import { type CommitRule, ownTermOnly } from '../core/state.ts';
 import type { Index } from '../core/types.ts';
 import { type LimitOptions, resolveOptions, timingProfiles } from '../options.ts';
@@ -6,11 +7,14 @@ import { Random } from './random.ts';
 import { SimClock } from './sim-clock.ts';
 import { SimFaults } from './sim-faults.ts';
 import { SimMember } from './sim-member.ts';
+import { SimMembership } from './sim-membership.ts';
 import { SimNetwork } from './sim-network.ts';
 import { Workload } from './workload.ts';
 
 export interface SimulatorOptions {
   readonly seed: number;
+  /** Whether members come and go; drawn from the seed when absent. */
+  readonly membership?: boolean;
   /** Virtual milliseconds of faults; 7,000. */
   readonly chaosMs?: number;
   /** Virtual milliseconds in which the healed cluster must agree again; 60,000. */
@@ -27,6 +31,8 @@ export interface SimulationReport {
   readonly done: number;
   readonly reads: number;
   readonly leaderTerms: number;
+  /** Membership changes that were completed. */
+  readonly membershipChanges: number;
   /** Virtual milliseconds from the end of the faults until all members agreed. */
   readonly healedAfterMs: number;
 }
@@ -45,6 +51,8 @@ export class Simulator {
   readonly #network: SimNetwork;
   readonly #members: readonly SimMember[];
   readonly #faults: SimFaults;
+  /** Null in a run whose members stay. */
+  readonly #membership: SimMembership | null;
   readonly #workload: Workload;
   readonly #onTrace: ((line: string) => void) | null;
   #failure: Error | null = null;
@@ -61,6 +69,8 @@ export class Simulator {
     this.#network.onSend = (message) => this.#invariants.sent(message);
     const ids = Array.from({ length: random.pick([3, 3, 5]) }, (_, i) => `n${i + 1}`);
     const members = Object.fromEntries(ids.map((id) => [id, id]));
+    const isMembershipChanging = options.membership ?? random.chance(0.4);
+    const spares = isMembershipChanging ? ['s1', 's2', 's3'] : [];
     const limits = drawLimits(random);
     const harassRate = random.pick([0, 0, 0.9]);
     const shared = {
@@ -81,10 +91,12 @@ export class Simulator {
     const timing = timingProfiles.fast;
     const common = { members, timing, limits, compactionTrailingEntries: 100 };
     const timeouts = { proposalTimeoutMs: 3_000, readTimeoutMs: 1_000 };
-    this.#members = ids.map(
+    this.#members = [...ids, ...spares].map(
       (id) => new SimMember(id, resolveOptions({ id, ...common, ...timeouts }), shared),
     );
-    this.#faults = new SimFaults({ ...shared, members: this.#members });
+    const faultParts = { ...shared, members: this.#members, isMembershipChanging };
+    this.#faults = new SimFaults(faultParts);
+    this.#membership = isMembershipChanging ? new SimMembership(faultParts) : null;
     this.#workload = new Workload(random, this.#invariants);
   }
 
@@ -117,6 +129,7 @@ export class Simulator {
       done,
       reads,
       leaderTerms: this.#invariants.leaderTerms,
+      membershipChanges: this.#membership?.completed ?? 0,
       healedAfterMs,
     };
   }
@@ -131,6 +144,7 @@ export class Simulator {
     };
     this.#clock.setTimer(this.#random.between(100, 600), strike);
     this.#serveClients(isOpen);
+    this.#changeMembers(isOpen);
     this.#runTo(this.#chaosMs);
   }
 
@@ -142,6 +156,18 @@ export class Simulator {
       this.#clock.setTimer(this.#random.between(0, 2 * paceMs), serve);
     };
     this.#clock.setTimer(0, serve);
+  }
+
+  #changeMembers(isOpen: () => boolean): void {
+    const membership = this.#membership;
+    if (membership === null) return;
+    const paceMs = this.#random.pick([30, 150, 500]);
+    const change = () => {
+      if (!isOpen()) return;
+      membership.strike();
+      this.#clock.setTimer(this.#random.between(0, 2 * paceMs), change);
+    };
+    this.#clock.setTimer(this.#random.between(200, 600), change);
   }
 
   #callClient(): void {
@@ -173,8 +199,11 @@ export class Simulator {
   #agree(): boolean {
     const states = this.#members.map((member) => member.state);
     const leader = states.find((state) => state?.role === 'leader');
-    if (leader === undefined || leader === null) return false;
+    if (leader === undefined || leader === null || leader.config.votersOutgoing.length > 0)
+      return false;
+    const members = membersOf(leader.config);
     return states.every((state) => {
+      if (state !== null && !members.includes(state.id)) return true;
       if (state === null || state.leader !== leader.id || state.tornLog) return false;
       return state.applied === leader.log.lastIndex && state.term === leader.term;
     });

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import {
   type Entry,
   EntryType,
+  LearnerNotLevelError,
   NotLeaderError,
   ProposalDroppedError,
   RaftNode,
@@ -56,6 +57,7 @@ async function start(
   id: string,
   directory: string,
   addresses: Readonly<Record<string, string>>,
+  founders = addresses,
 ): Promise<Member> {
   const store = new SegmentLogStore({
     directory: path.join(directory, id),
@@ -74,7 +76,7 @@ async function start(
   );
   const journal = new Journal();
   const node = await RaftNode.open<number>(
-    { id, members: addresses, timing: 'slow' },
+    { id, members: founders, timing: 'slow' },
     { store, transport, stateMachine: journal },
   );
   const member = { node, journal, store };
@@ -158,6 +160,46 @@ describe('three members over segment logs and TCP', () => {
     expect(logs[2]).toEqual(logs[0]);
   }, 180_000);
 });
+
+describe('membership over segment logs and TCP', () => {
+  it('a newcomer learns, becomes a voter and takes the place of the leader', async () => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'raft-ts-membership-'));
+    directories.push(directory);
+    const ports = await Promise.all([...ids, 'd'].map(freePort));
+    const all = Object.fromEntries([...ids, 'd'].map((id, i) => [id, `127.0.0.1:${ports[i]}`]));
+    const { d: address, ...founders } = all;
+    const old = await Promise.all(ids.map((id) => start(id, directory, founders)));
+    const leader = await leaderOf(old);
+    await proposeAll(leader, 'before', 2000);
+
+    const newcomer = await start('d', directory, all, founders);
+    await leader.node.addLearner('d', address!);
+    await promoted(leader, 'd');
+    await proposeAll(newcomer, 'joined', 500);
+    await leader.node.removeMember(leader.node.id);
+    const rest = [...old.filter((member) => member !== leader), newcomer];
+    await leaderOf(rest);
+    await leader.node.close();
+    members.delete(leader.node.id);
+    for (const member of rest) await proposeAll(member, `${member.node.id}3`, 200);
+    await untilEqual(rest, 3100);
+    const { voters } = newcomer.node.status().config;
+    expect([...voters].sort()).toEqual(rest.map(({ node }) => node.id).sort());
+  }, 120_000);
+});
+
+/** Promotes as soon as the learner is level. */
+async function promoted(leader: Member, id: string): Promise<void> {
+  for (;;) {
+    try {
+      await leader.node.promote(id);
+      return;
+    } catch (error) {
+      if (!(error instanceof LearnerNotLevelError)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
 
 /** Logs once all stores have the same end: the last commit travels after the last proposal was applied. */
 async function settledLogs(among: readonly Member[]): Promise<string[][]> {

@@ -4,20 +4,32 @@ import { InvariantError } from '../../src/testing/invariants.ts';
 import { Simulator } from '../../src/testing/simulator.ts';
 
 const seeds = Number(process.env['RAFT_SIM_SEEDS'] ?? 2_000);
+/** Replays with members that come and go. */
+const isMembership = process.env['RAFT_SIM_MEMBERSHIP'] === '1';
 const replayed = process.env['RAFT_SIM_SEED'];
 
-async function runSeed(seed: number, rule?: CommitRule, onTrace?: (line: string) => void) {
-  const options = onTrace === undefined ? { seed } : { seed, onTrace };
+interface RunOptions {
+  readonly onTrace?: (line: string) => void;
+  readonly membership?: boolean;
+}
+
+async function runSeed(seed: number, options: RunOptions = {}) {
   try {
-    return await new Simulator(options, rule).run();
+    return await new Simulator({ seed, ...options }).run();
   } catch (cause) {
-    throw new Error(`seed ${seed} failed (replay with RAFT_SIM_SEED=${seed}): ${cause}`, { cause });
+    throw new Error(
+      `seed ${seed} failed (replay with RAFT_SIM_SEED=${seed}${options.membership ? ' RAFT_SIM_MEMBERSHIP=1' : ''}): ${cause}`,
+      { cause },
+    );
   }
 }
 
 describe('simulator', () => {
   it.runIf(replayed !== undefined)('replays one seed with a trace', async () => {
-    const report = await runSeed(Number(replayed), undefined, (line) => console.log(line));
+    const report = await runSeed(Number(replayed), {
+      onTrace: (line) => console.log(line),
+      ...(isMembership ? { membership: true } : {}),
+    });
     console.log(report);
   });
 
@@ -40,9 +52,20 @@ describe('simulator', () => {
     },
   );
 
+  it.skipIf(replayed !== undefined)(
+    `holds every property of Raft while members come and go in ${seeds / 2} seeds`,
+    async () => {
+      let changes = 0;
+      for (let seed = 1; seed <= seeds / 2; seed++) {
+        changes += (await runSeed(seed, { membership: true })).membershipChanges;
+      }
+      expect(changes).toBeGreaterThan(2 * seeds);
+    },
+  );
+
   it.skipIf(replayed !== undefined)('gives the same run for the same seed', async () => {
     const traces = [0, 1].map(() => [] as string[]);
-    for (const trace of traces) await runSeed(7, undefined, (line) => trace.push(line));
+    for (const trace of traces) await runSeed(7, { onTrace: (line) => trace.push(line) });
     expect(traces[0]!.length).toBeGreaterThan(100);
     expect(traces[0]).toEqual(traces[1]);
   });

@@ -19,6 +19,8 @@ export interface CoreSetup {
   readonly term?: Term;
   readonly votedFor?: NodeId | null;
   readonly tornLog?: boolean;
+  /** What the state machine contains already. */
+  readonly applied?: Index;
   readonly options?: Partial<CoreOptions>;
   /** Draws election timeouts; the smallest ones when absent. */
   readonly random?: () => number;
@@ -67,7 +69,7 @@ export class CoreBench {
       {
         ...this.store.restore(),
         tornLog: setup.tornLog ?? false,
-        appliedIndex: 0,
+        appliedIndex: setup.applied ?? 0,
         config: setup.config ?? initialConfig(addresses),
         isConfigApplied: false,
       },

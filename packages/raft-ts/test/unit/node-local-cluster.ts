@@ -12,6 +12,7 @@ export class LocalNetwork {
   /** How often a message arrives. */
   copies: (message: Message) => number = () => 1;
   onSend: (message: Message) => void = () => {};
+  onSetPeers: (id: string, addresses: ReadonlyMap<string, string>) => void = () => {};
 
   transport(id: string): Transport {
     return {
@@ -26,7 +27,7 @@ export class LocalNetwork {
           setImmediate(() => this.#receivers.get(message.to)?.(message));
         }
       },
-      setPeers: () => {},
+      setPeers: (addresses) => this.onSetPeers(id, addresses),
       isReachable: (peer) => !this.cut.has(peer),
       stop: () => {
         this.#receivers.delete(id);
