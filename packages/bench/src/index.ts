@@ -1,10 +1,12 @@
 import { benchCheckpoint } from './checkpoint-bench.ts';
 import { benchCodec } from './codec-bench.ts';
+import { benchRaft } from './raft-bench.ts';
 import { benchTable } from './table-bench.ts';
 
 const benches: Record<string, () => void | Promise<void>> = {
   checkpoint: benchCheckpoint,
   codec: benchCodec,
+  raft: benchRaft,
   table: benchTable,
 };
 const names = process.argv.slice(2);
