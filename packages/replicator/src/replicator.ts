@@ -1,22 +1,13 @@
 import type { FlowFields, FlowTable } from '@raftwall/flow-table';
-import { Activation } from './activation.ts';
 import { Applier } from './applier.ts';
-import { Capture } from './capture.ts';
 import type { ClusterState, GroupState, Outcome } from './cluster-state.ts';
-import {
-  type ActivateCommand,
-  type BatchCommand,
-  CommandKind,
-  encodeCommand,
-  type HandoverCommand,
-  type ReleaseCommand,
-} from './command.ts';
+import type { ActivateCommand, BatchCommand, HandoverCommand, ReleaseCommand } from './command.ts';
 import { Domain } from './domain.ts';
 import { EventLog } from './event-log.ts';
-import { HolderWatch } from './holder-watch.ts';
 import { SlotFlag } from './local-flag.ts';
-import { countBy, type ReplicatorCounters } from './metrics.ts';
+import type { ReplicatorCounters } from './metrics.ts';
 import type { ReplicatorOptions } from './options.ts';
+import { makeParts, type Parts } from './parts.ts';
 import {
   type Activity,
   type AddressSource,
@@ -28,9 +19,9 @@ import {
   type Logger,
   type ReadinessSink,
 } from './ports.ts';
-import { Readiness } from './readiness.ts';
-import { Reconciler } from './reconciler.ts';
+import { Promotion } from './promotion.ts';
 import type { AppliedListener } from './state-machine.ts';
+import { VrrpReport } from './vrrp-report.ts';
 
 export interface ReplicatorDependencies {
   readonly kernel: Kernel;
@@ -46,7 +37,6 @@ export interface ReplicatorDependencies {
 }
 
 const tickMs = 100;
-const pageRows = 5_000;
 const activationsKept = 256;
 
 export interface DecidedActivation {
@@ -72,22 +62,13 @@ export class Replicator implements AppliedListener {
   /** Entries behind this index were proposed after this node started: their proposers live (rule K9). */
   #livingAfterIndex = Number.POSITIVE_INFINITY;
   #heardActive = false;
-  /** The kernel was compared with the table since the start: `inKernel` flags can be believed. */
-  #compared = false;
-  /** Group state before this node's newest own activation. */
-  #before: GroupState | null = null;
+  readonly #promotion: Promotion;
+  readonly #report: VrrpReport;
   #backupSinceMs: number;
-  #steppedBackUntilMs = 0;
-  #trackFileKeptUntilMs = 0;
-  /** What VRRP was told last; null when that is not known. */
-  #trackFileValue: 0 | 1 | null = null;
   #readySinceMs = Number.POSITIVE_INFINITY;
   #lastReconcileMs = 0;
-  #lastAliveMs = 0;
-  #proposing = new Set<string>();
   #addresses: ReadonlySet<string>;
   #cancelTick: (() => void) | null = null;
-  #leaving = false;
   #stopped = false;
 
   constructor(
@@ -114,6 +95,15 @@ export class Replicator implements AppliedListener {
       onRepairNeeded: (reason) => this.#reconcile(reason),
     });
     this.applier.setAppliedIndex(appliedIndex);
+    this.#promotion = new Promotion(options, {
+      table,
+      applier: this.applier,
+      reconciler: () => this.parts.reconciler,
+    });
+    this.#report = new VrrpReport(
+      { handoverMs: options.activity.handoverMs, deadlineMs: options.readiness.deadlineMs },
+      { sink: dependencies.readinessSink, clock, logger: dependencies.logger, counters },
+    );
   }
 
   /** The parts that need the log; valid from `start` on. */
@@ -132,11 +122,24 @@ export class Replicator implements AppliedListener {
 
   /** Joins the log and the kernel and takes part. */
   async start(consensus: Consensus): Promise<void> {
-    this.#parts = this.#makeParts(consensus);
+    this.#parts = makeParts(this.options, {
+      ...this.#dependencies,
+      consensus,
+      domain: this.domain,
+      applier: this.applier,
+      promotion: this.#promotion,
+      appliedIndex: () => this.#appliedIndex,
+      truth: () => this.#truth(),
+      mayClean: () => this.#mayClean(),
+      obstacle: () => this.#obstacle(),
+      onActive: (epoch) => this.#onActive(epoch),
+      onInactive: (yielded) => this.#onInactive(yielded),
+      onReadiness: (ready) => this.#onReadiness(ready),
+    });
     this.#publishAddresses();
     this.#dependencies.addresses.onChange(() => this.#onAddresses());
     this.#dependencies.activity.onChange(() => this.#onVrrp());
-    this.#startTrackFile();
+    this.#report.start(this.#dependencies.activity.state === 'MASTER');
     await this.#dependencies.kernel.listen({
       onEvents: (events) => this.#onKernelEvents(events),
       onOverrun: () => this.#onOverrun(),
@@ -151,8 +154,7 @@ export class Replicator implements AppliedListener {
    * is waited for who could not take over.
    */
   async leave(): Promise<void> {
-    this.#leaving = true;
-    this.#setTrackFile(0);
+    this.#report.leave();
     const { clock, activity } = this.#dependencies;
     const { activation } = this.parts;
     const deadlineMs = clock.nowMs() + this.options.activity.leaveMs;
@@ -188,7 +190,7 @@ export class Replicator implements AppliedListener {
   fail(reason: string): void {
     this.#parts?.readiness.fail(reason);
     this.events.add('storage', reason, {});
-    this.#setTrackFile(0);
+    this.#report.leave();
   }
 
   // What the log decided, in log order.
@@ -206,9 +208,9 @@ export class Replicator implements AppliedListener {
     if (outcome.kind === 'refused') counters.activationsRefused += 1;
     if (outcome.kind !== 'accepted') return;
     counters.activationsAccepted += 1;
-    if (command.node === this.options.node) this.#before = before;
+    if (command.node === this.options.node) this.#promotion.noteActivation(before);
     else this.#hearActive(index);
-    this.#steppedBackUntilMs = 0;
+    this.#report.stepForward();
     this.events.add('activation', `${command.node} is the active node`, { epoch, index });
     this.#parts?.activation.onActivationApplied(command, outcome, index);
     this.#showReadiness();
@@ -222,7 +224,7 @@ export class Replicator implements AppliedListener {
   }
 
   onBatch(command: BatchCommand, outcome: Outcome, index: number): void {
-    if (outcome.kind === 'accepted') this.#lastAliveMs = this.#dependencies.clock.nowMs();
+    if (outcome.kind === 'accepted') this.#parts?.announcer.noteLife();
     if (command.node !== this.options.node) {
       if (outcome.kind === 'accepted') this.#hearActive(index);
     } else if (this.#parts?.activation.epoch === command.epoch) {
@@ -236,7 +238,7 @@ export class Replicator implements AppliedListener {
 
   onHandover(command: HandoverCommand, index: number): void {
     if (command.target === this.options.node || index <= this.#livingAfterIndex) return;
-    this.#steppedBackUntilMs = this.#dependencies.clock.nowMs() + this.options.activity.handoverMs;
+    this.#report.stepBack();
     this.#showReadiness();
   }
 
@@ -259,66 +261,6 @@ export class Replicator implements AppliedListener {
   onApplied(index: number): void {
     this.#appliedIndex = index;
     this.applier.setAppliedIndex(index);
-  }
-
-  #makeParts(consensus: Consensus): Parts {
-    const { kernel, table, counters, clock, logger, state, activity } = this.#dependencies;
-    const { options } = this;
-    const { retryMs } = options.activity;
-    const names = { group: options.group, node: options.node };
-    const capture = new Capture(
-      { ...options.capture, node: options.node, retryMs },
-      {
-        kernel,
-        consensus,
-        clock,
-        counters,
-        table,
-        domain: this.domain,
-        flowsMax: () => state.flowsMax,
-        onLostSequence: () => this.parts.activation.restart(),
-      },
-    );
-    const reconciler = new Reconciler(options.reconciler, {
-      kernel,
-      table,
-      clock,
-      logger,
-      counters,
-      capture,
-      domain: this.domain,
-      applier: this.applier,
-      appliedIndex: () => this.#appliedIndex,
-      truth: () => this.#truth(),
-      mayClean: () => this.#mayClean(),
-    });
-    const activation = new Activation(
-      { ...options.activity, ...names, kernelIncarnation: options.kernelIncarnation },
-      {
-        consensus,
-        activity,
-        clock,
-        logger,
-        state: () => state,
-        onMastering: () => this.applier.setMode('addOnly'),
-        promote: () => this.#promote(),
-        onActive: (epoch) => this.#onActive(epoch),
-        beforeRelease: () => this.parts.capture.flushAll(),
-        onInactive: (yielded) => this.#onInactive(yielded),
-      },
-    );
-    const holderWatch = new HolderWatch(
-      { ...names, holderLostMs: options.activity.holderLostMs },
-      { consensus, clock, logger, state: () => state, wantsEpoch: () => activity.mastering },
-    );
-    const readiness = new Readiness(options.readiness, {
-      consensus,
-      clock,
-      kernelIndex: () => this.applier.kernelIndex,
-      obstacle: () => this.#obstacle(),
-      onChange: (ready) => this.#onReadiness(ready),
-    });
-    return { consensus, capture, reconciler, activation, holderWatch, readiness };
   }
 
   #onKernelEvents(events: KernelEventCursor): void {
@@ -360,40 +302,12 @@ export class Replicator implements AppliedListener {
     this.#reconcile('overrun');
   }
 
-  /** Rule K8: everything up to the own activation is brought into the kernel before the kernel is the truth. */
-  async #promote(): Promise<void> {
-    const { table } = this.#dependencies;
-    this.applier.setMode('addOnly');
-    if (!this.#compared) await this.parts.reconciler.run('promotion', 'inspect');
-    this.#compared = true;
-    const continued = this.#continuesOwnEpoch();
-    for (let cursor = 0; cursor >= 0; ) {
-      cursor = table.forEachPage(cursor, pageRows, (slot) => {
-        const flags = table.localFlags(slot);
-        // This kernel was the truth and lived on: what it lacks has ended while nobody looked.
-        if (continued) table.setLocalFlags(slot, flags | SlotFlag.seenInKernel);
-        else if ((flags & SlotFlag.inKernel) === 0) this.applier.enqueue(slot);
-      });
-      await this.applier.drained();
-    }
-  }
-
-  /** Nobody else was active since this very kernel was. */
-  #continuesOwnEpoch(): boolean {
-    const before = this.#before;
-    return (
-      before?.promoted === true &&
-      before.node === this.options.node &&
-      before.kernelIncarnation === this.options.kernelIncarnation
-    );
-  }
-
   #onActive(epoch: number): void {
     this.#heardActive = true;
     this.applier.setMode('active');
     this.parts.capture.start(this.options.group, epoch);
     // Says at once that the promotion is complete, not only that this node lives.
-    this.#proposeAlive(epoch);
+    this.parts.announcer.signLife(epoch);
     this.#reconcile('activation');
     this.parts.readiness.check();
   }
@@ -445,7 +359,7 @@ export class Replicator implements AppliedListener {
   async #reconcileOnce(reason: string): Promise<void> {
     const result = await this.parts.reconciler.run(reason, 'repair');
     if (result === null) return;
-    this.#compared = true;
+    this.#promotion.noteCompared();
     await this.applier.drained();
     if (result.truth === 'table' && this.#truth() === 'table') this.applier.confirmCompared();
     this.#lastReconcileMs = this.#dependencies.clock.nowMs();
@@ -505,32 +419,7 @@ export class Replicator implements AppliedListener {
   #showReadiness(): void {
     if (this.#parts === null) return;
     const { readiness, activation } = this.#parts;
-    const steppedBack = this.#dependencies.clock.nowMs() < this.#steppedBackUntilMs;
-    // A second master says no, so that it yields as soon as it hears the first (rule V6).
-    const stepsBack = steppedBack || this.#leaving || activation.splitVip;
-    const isStarting = this.#dependencies.clock.nowMs() < this.#trackFileKeptUntilMs;
-    if (isStarting && !readiness.ready && !stepsBack) return;
-    this.#trackFileKeptUntilMs = 0;
-    this.#setTrackFile(readiness.ready && !stepsBack ? 1 : 0);
-  }
-
-  /** Rule V3: not ready at once, but a node that carries the traffic keeps what VRRP knows until it could be ready. */
-  #startTrackFile(): void {
-    const { activity, clock } = this.#dependencies;
-    if (activity.state !== 'MASTER') this.#setTrackFile(0);
-    else this.#trackFileKeptUntilMs = clock.nowMs() + this.options.readiness.deadlineMs;
-  }
-
-  #setTrackFile(value: 0 | 1): void {
-    if (this.#trackFileValue === value) return;
-    try {
-      this.#dependencies.readinessSink.set(value);
-      this.#trackFileValue = value;
-    } catch (error) {
-      // The next tick tries again; the log must not stand still for a file.
-      countBy(this.#dependencies.counters.retries, 'trackFile');
-      this.#dependencies.logger.error({ err: error, value }, 'the track file cannot be written');
-    }
+    this.#report.show(readiness.ready, activation.splitVip);
   }
 
   #scheduleTick(): void {
@@ -543,60 +432,21 @@ export class Replicator implements AppliedListener {
   /** Everything that is decided from levels, at a pace: nothing depends on having seen an edge. */
   #tick(): void {
     if (this.#stopped) return;
-    const { readiness, holderWatch } = this.parts;
+    const { announcer, readiness, holderWatch } = this.parts;
     this.#seekLiving();
     this.#followMastering();
-    this.#announce();
+    announcer.check();
     readiness.check();
     holderWatch.check();
-    this.#signLife();
     this.#reconcileWhenDue();
     this.#showReadiness();
   }
 
   #seekLiving(): void {
     if (this.#livingAfterIndex !== Number.POSITIVE_INFINITY) return;
-    this.#once('living', async () => {
+    this.parts.announcer.once('living', async () => {
       this.#livingAfterIndex = await this.parts.consensus.readIndex();
     });
-  }
-
-  /** Rules K1 and K9: commits this node's addresses, its kernel's incarnation, and that it is level. */
-  #announce(): void {
-    const { state, addresses } = this.#dependencies;
-    const { node, kernelIncarnation } = this.options;
-    if (!this.parts.consensus.status().quorum) return;
-    const known = state.member(node);
-    const current = this.#ownAddresses(addresses.current());
-    if (known?.kernelIncarnation !== kernelIncarnation || !sameTexts(known.addresses, current)) {
-      this.#propose('member', {
-        kind: CommandKind.member,
-        node,
-        addresses: current,
-        kernelIncarnation,
-      });
-    } else if (!known.level && this.parts.readiness.ready) {
-      this.#propose('level', { kind: CommandKind.level, node, kernelIncarnation });
-    }
-  }
-
-  #ownAddresses(addresses: readonly string[]): readonly string[] {
-    const virtual = new Set(this.options.domain.virtualAddresses);
-    return addresses.filter((address) => !virtual.has(address)).sort();
-  }
-
-  #signLife(): void {
-    const { epoch, state } = this.parts.activation;
-    const sinceMs = this.#dependencies.clock.nowMs() - this.#lastAliveMs;
-    if (state === 'active' && sinceMs >= this.options.activity.aliveIntervalMs) {
-      this.#proposeAlive(epoch);
-    }
-  }
-
-  #proposeAlive(epoch: number): void {
-    this.#lastAliveMs = this.#dependencies.clock.nowMs();
-    const { group, node } = this.options;
-    this.#propose('alive', { kind: CommandKind.alive, group, epoch, node });
   }
 
   #reconcileWhenDue(): void {
@@ -604,33 +454,4 @@ export class Replicator implements AppliedListener {
     const sinceMs = this.#dependencies.clock.nowMs() - this.#lastReconcileMs;
     if (sinceMs >= this.options.reconciler.intervalMs) this.#reconcile('background');
   }
-
-  #propose(name: string, command: Parameters<typeof encodeCommand>[0]): void {
-    this.#once(name, async () => {
-      await this.parts.consensus.propose(encodeCommand(command));
-    });
-  }
-
-  /** Runs the action unless the last one of that name still runs; a failure is tried again by the next tick. */
-  #once(name: string, action: () => Promise<void>): void {
-    if (this.#proposing.has(name)) return;
-    this.#proposing.add(name);
-    action()
-      .catch(() => countBy(this.#dependencies.counters.retries, name))
-      .finally(() => this.#proposing.delete(name));
-  }
-}
-
-/** The parts of a replicator that need the log. */
-export interface Parts {
-  readonly consensus: Consensus;
-  readonly capture: Capture;
-  readonly reconciler: Reconciler;
-  readonly activation: Activation;
-  readonly holderWatch: HolderWatch;
-  readonly readiness: Readiness;
-}
-
-function sameTexts(left: readonly string[], right: readonly string[]): boolean {
-  return left.length === right.length && left.every((text, i) => text === right[i]);
 }

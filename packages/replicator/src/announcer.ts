@@ -1,0 +1,103 @@
+import type { ClusterState } from './cluster-state.ts';
+import { CommandKind, encodeCommand } from './command.ts';
+import { countBy, type ReplicatorCounters } from './metrics.ts';
+import type { AddressSource, Clock, Consensus } from './ports.ts';
+
+export interface AnnouncerOptions {
+  readonly node: string;
+  readonly group: string;
+  readonly kernelIncarnation: string;
+  readonly virtualAddresses: readonly string[];
+  readonly aliveIntervalMs: number;
+}
+
+export interface AnnouncerDependencies {
+  readonly consensus: Consensus;
+  readonly clock: Clock;
+  readonly state: ClusterState;
+  readonly addresses: AddressSource;
+  readonly counters: ReplicatorCounters;
+  readonly isReady: () => boolean;
+  /** The epoch that this node holds as active node, or 0. */
+  readonly activeEpoch: () => number;
+}
+
+/**
+ * Commits what the others must know of this node: its own addresses (rule K1), its kernel's incarnation, that this kernel
+ * is level, and as an idle active node that it lives (rule K9). It compares what is committed with what is so, again and
+ * again: nothing depends on one proposal.
+ */
+export class Announcer {
+  readonly #options: AnnouncerOptions;
+  readonly #dependencies: AnnouncerDependencies;
+  readonly #running = new Set<string>();
+  #lastAliveMs = 0;
+
+  constructor(options: AnnouncerOptions, dependencies: AnnouncerDependencies) {
+    this.#options = options;
+    this.#dependencies = dependencies;
+  }
+
+  /** Looks once. */
+  check(): void {
+    this.#announce();
+    const epoch = this.#dependencies.activeEpoch();
+    const sinceMs = this.#dependencies.clock.nowMs() - this.#lastAliveMs;
+    if (epoch > 0 && sinceMs >= this.#options.aliveIntervalMs) this.signLife(epoch);
+  }
+
+  /** Says at once that this node lives as the active one. */
+  signLife(epoch: number): void {
+    this.noteLife();
+    const { group, node } = this.#options;
+    this.#propose('alive', { kind: CommandKind.alive, group, epoch, node });
+  }
+
+  /** A batch says it as well. */
+  noteLife(): void {
+    this.#lastAliveMs = this.#dependencies.clock.nowMs();
+  }
+
+  /** Runs the action unless the last one of that name still runs; a failure is left to the next look. */
+  once(name: string, action: () => Promise<void>): void {
+    if (this.#running.has(name)) return;
+    this.#running.add(name);
+    void action()
+      .catch(() => countBy(this.#dependencies.counters.retries, name))
+      .finally(() => this.#running.delete(name));
+  }
+
+  #announce(): void {
+    const { state, addresses, consensus, isReady } = this.#dependencies;
+    const { node, kernelIncarnation } = this.#options;
+    if (!consensus.status().quorum) return;
+    const known = state.member(node);
+    const own = this.#ownAddresses(addresses.current());
+    if (known?.kernelIncarnation !== kernelIncarnation || !sameTexts(known.addresses, own)) {
+      this.#propose('member', {
+        kind: CommandKind.member,
+        node,
+        addresses: own,
+        kernelIncarnation,
+      });
+    } else if (!known.level && isReady()) {
+      this.#propose('level', { kind: CommandKind.level, node, kernelIncarnation });
+    }
+  }
+
+  /** Virtual addresses are nobody's own. */
+  #ownAddresses(addresses: readonly string[]): readonly string[] {
+    const virtual = new Set(this.#options.virtualAddresses);
+    return addresses.filter((address) => !virtual.has(address)).sort();
+  }
+
+  #propose(name: string, command: Parameters<typeof encodeCommand>[0]): void {
+    this.once(name, async () => {
+      await this.#dependencies.consensus.propose(encodeCommand(command));
+    });
+  }
+}
+
+function sameTexts(left: readonly string[], right: readonly string[]): boolean {
+  return left.length === right.length && left.every((text, i) => text === right[i]);
+}

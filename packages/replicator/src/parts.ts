@@ -1,0 +1,106 @@
+import { Activation } from './activation.ts';
+import { Announcer } from './announcer.ts';
+import type { Applier } from './applier.ts';
+import { Capture } from './capture.ts';
+import type { Domain } from './domain.ts';
+import { HolderWatch } from './holder-watch.ts';
+import type { ReplicatorOptions } from './options.ts';
+import type { Consensus } from './ports.ts';
+import type { Promotion } from './promotion.ts';
+import { Readiness } from './readiness.ts';
+import { Reconciler, type ReconcilerDependencies } from './reconciler.ts';
+import type { ReplicatorDependencies } from './replicator.ts';
+
+/** The parts of a replicator that need the log. */
+export interface Parts {
+  readonly consensus: Consensus;
+  readonly capture: Capture;
+  readonly reconciler: Reconciler;
+  readonly activation: Activation;
+  readonly announcer: Announcer;
+  readonly holderWatch: HolderWatch;
+  readonly readiness: Readiness;
+}
+
+/** What the parts are joined by. */
+export interface PartsContext extends ReplicatorDependencies {
+  readonly consensus: Consensus;
+  readonly domain: Domain;
+  readonly applier: Applier;
+  readonly promotion: Promotion;
+  readonly appliedIndex: () => number;
+  readonly truth: ReconcilerDependencies['truth'];
+  readonly mayClean: () => boolean;
+  readonly obstacle: () => string | null;
+  readonly onActive: (epoch: number) => void;
+  readonly onInactive: (yielded: boolean) => void;
+  readonly onReadiness: (ready: boolean) => void;
+}
+
+/** Makes the parts and tells each what it needs of the others. */
+export function makeParts(options: ReplicatorOptions, context: PartsContext): Parts {
+  const capture = makeCapture(options, context, () => activation.restart());
+  const activation = makeActivation(options, context, capture);
+  const readiness = new Readiness(options.readiness, {
+    ...context,
+    kernelIndex: () => context.applier.kernelIndex,
+    onChange: context.onReadiness,
+  });
+  return {
+    consensus: context.consensus,
+    capture,
+    activation,
+    readiness,
+    reconciler: new Reconciler(options.reconciler, { ...context, capture }),
+    holderWatch: new HolderWatch(
+      { ...options, holderLostMs: options.activity.holderLostMs },
+      {
+        ...context,
+        state: () => context.state,
+        wantsEpoch: () => context.activity.mastering,
+      },
+    ),
+    announcer: new Announcer(
+      {
+        ...options,
+        virtualAddresses: options.domain.virtualAddresses,
+        aliveIntervalMs: options.activity.aliveIntervalMs,
+      },
+      {
+        ...context,
+        isReady: () => readiness.ready,
+        activeEpoch: () => (activation.state === 'active' ? activation.epoch : 0),
+      },
+    ),
+  };
+}
+
+function makeCapture(
+  options: ReplicatorOptions,
+  context: PartsContext,
+  onLostSequence: () => void,
+): Capture {
+  const { retryMs } = options.activity;
+  return new Capture(
+    { ...options.capture, node: options.node, retryMs },
+    { ...context, onLostSequence, flowsMax: () => context.state.flowsMax },
+  );
+}
+
+function makeActivation(
+  options: ReplicatorOptions,
+  context: PartsContext,
+  capture: Capture,
+): Activation {
+  const { group, node, kernelIncarnation } = options;
+  return new Activation(
+    { ...options.activity, group, node, kernelIncarnation },
+    {
+      ...context,
+      state: () => context.state,
+      onMastering: () => context.applier.setMode('addOnly'),
+      promote: () => context.promotion.run(),
+      beforeRelease: () => capture.flushAll(),
+    },
+  );
+}
