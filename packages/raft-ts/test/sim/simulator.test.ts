@@ -25,13 +25,16 @@ async function runSeed(seed: number, options: RunOptions = {}) {
 }
 
 describe('simulator', () => {
-  it.runIf(replayed !== undefined)('replays one seed with a trace', async () => {
-    const report = await runSeed(Number(replayed), {
-      onTrace: (line) => console.log(line),
-      ...(isMembership ? { membership: true } : {}),
-    });
-    console.log(report);
-  });
+  it.runIf(replayed !== undefined)(
+    'replays one seed with a trace (only with RAFT_SIM_SEED)',
+    async () => {
+      const report = await runSeed(Number(replayed), {
+        onTrace: (line) => console.log(line),
+        ...(isMembership ? { membership: true } : {}),
+      });
+      console.log(report);
+    },
+  );
 
   it.skipIf(replayed !== undefined)(
     `holds every property of Raft and heals in ${seeds} seeds`,
