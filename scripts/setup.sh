@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 declare -A NEEDED=(
   [ip]=iproute2 [sysctl]=procps [keepalived]=keepalived [conntrack]=conntrack
   [iptables]=iptables [nft]=nftables [sshd]=openssh-server [ssh]=openssh-client
-  [tcpdump]=tcpdump
+  [openssl]=openssl [perl]=perl
 )
 PATH="$PATH:/usr/sbin:/sbin"
 

@@ -1,6 +1,5 @@
-import type { Endpoint } from './cluster-options.ts';
 import { defaulted, mapping, optional, required } from './field.ts';
-import { endpoint } from './net-fields.ts';
+import { type Endpoint, endpoint } from './net-fields.ts';
 import { absolutePath } from './scalar-fields.ts';
 
 /** Certificate of the API; with `ca`, clients must show a certificate of that authority. Absolute paths. */

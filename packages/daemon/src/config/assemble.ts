@@ -1,6 +1,6 @@
-import { type ClusterOptions, type Endpoint, TIMING_PROFILES } from './cluster-options.ts';
+import { type ClusterOptions, TIMING_PROFILES } from './cluster-options.ts';
 import type { DraftConfig, DraftVrrp } from './draft.ts';
-import { endpointOf } from './net-fields.ts';
+import { type Endpoint, endpointOf } from './net-fields.ts';
 import type { DaemonConfig } from './options.ts';
 import {
   DEFAULT_TRACK_FILE,

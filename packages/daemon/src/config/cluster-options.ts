@@ -1,5 +1,5 @@
 import { defaulted, list, mapping, required } from './field.ts';
-import { endpoint, ipAddress } from './net-fields.ts';
+import { type Endpoint, endpoint, ipAddress } from './net-fields.ts';
 import { identifier, oneOf } from './scalar-fields.ts';
 
 /** Names of the timing profiles (rule V7). */
@@ -11,14 +11,6 @@ export interface TimingProfile {
   readonly heartbeatMs: number;
   readonly electionTimeoutMsMin: number;
   readonly electionTimeoutMsMax: number;
-}
-
-/** An IP address with a port; `text` is the form for people, `10.0.0.1:7650` or `[fd00::1]:7650`. */
-export interface Endpoint {
-  readonly text: string;
-  readonly host: string;
-  /** 1 to 65535. */
-  readonly port: number;
 }
 
 /** One of the first voters. */

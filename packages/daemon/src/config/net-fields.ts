@@ -1,6 +1,13 @@
-import type { Endpoint } from './cluster-options.ts';
 import { describe, type Reader } from './field.ts';
 import { canonicalIp, ipText, networkOf, parsePrefix } from './ip.ts';
+
+/** An IP address with a port; `text` is the form for people, `10.0.0.1:7650` or `[fd00::1]:7650`. */
+export interface Endpoint {
+  readonly text: string;
+  readonly host: string;
+  /** 1 to 65535. */
+  readonly port: number;
+}
 
 /** An IP address, in canonical spelling. */
 export const ipAddress: Reader<string> = {

@@ -1,6 +1,5 @@
-import type { Endpoint } from './cluster-options.ts';
 import { defaulted, mapping, optional, required } from './field.ts';
-import { endpoint } from './net-fields.ts';
+import { type Endpoint, endpoint } from './net-fields.ts';
 import { absolutePath, flag, identifier, oneOf } from './scalar-fields.ts';
 
 /** What concerns this node alone. */

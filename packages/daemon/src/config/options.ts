@@ -10,12 +10,12 @@ export type { CaptureFilter, CaptureOptions, ProtocolName } from './capture-opti
 export { PROTOCOL_NUMBERS } from './capture-options.ts';
 export type {
   ClusterOptions,
-  Endpoint,
   MemberOption,
   TimingName,
   TimingProfile,
 } from './cluster-options.ts';
 export type { KernelOptions } from './kernel-options.ts';
+export type { Endpoint } from './net-fields.ts';
 export type {
   LogLevel,
   LogOptions,
