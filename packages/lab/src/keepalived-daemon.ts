@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { plan } from './address-plan.ts';
 import { ManagedProcess } from './managed-process.ts';
@@ -39,11 +39,14 @@ export class KeepalivedDaemon {
     const configFile = join(runDirectory, 'keepalived.conf');
     writeFileSync(configFile, keepalivedConfig({ ...this.#options, priority }));
     this.#states = new Map();
+    const pidFiles = ['keepalived.pid', 'vrrp.pid'].map((name) => join(runDirectory, name));
+    // A machine that was without power has an empty /run; the numbers in old files may be anybody's by now.
+    for (const pidFile of pidFiles) rmSync(pidFile, { force: true });
     const child = namespace.spawn(
       'keepalived',
       ['--dont-fork', '--vrrp', '--log-console', '--log-detail', '--use-file', configFile]
-        .concat(['--pid', join(runDirectory, 'keepalived.pid')])
-        .concat(['--vrrp_pid', join(runDirectory, 'vrrp.pid')]),
+        .concat(['--pid', pidFiles[0]!])
+        .concat(['--vrrp_pid', pidFiles[1]!]),
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     this.#process = new ManagedProcess(child, {
