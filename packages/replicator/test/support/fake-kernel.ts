@@ -40,7 +40,9 @@ export class FakeKernel implements Kernel {
   dumps = 0;
   #handlers: KernelHandlers | null = null;
   /** Called once at the beginning of the next dump, after its entries were taken. */
-  duringDump: (() => void) | null = null;
+  duringDump: (() => void | Promise<void>) | null = null;
+  /** errno that a message fails with, 0 for none. */
+  refuses: (verb: string, flow: FlowFields) => number = () => 0;
 
   async listen(handlers: KernelHandlers): Promise<void> {
     this.#handlers = handlers;
@@ -75,7 +77,7 @@ export class FakeKernel implements Kernel {
     const taken = [...this.entries.values()].map(copyOf);
     const hook = this.duringDump;
     this.duringDump = null;
-    hook?.();
+    await hook?.();
     let position = -1;
     await onPage({
       next: () => ++position < taken.length,
@@ -153,6 +155,8 @@ export class FakeKernel implements Kernel {
     const key = originalKey(flow);
     const entry = this.entries.get(key);
     this.log.push(`${verb} ${flow.originalL4 >>> 16}`);
+    const refused = this.refuses(verb, flow);
+    if (refused !== 0) return refused;
     if (verb === 'create') {
       if (entry !== undefined || this.#byReply(flow) !== undefined) return 17;
       this.entries.set(key, flow);

@@ -5,6 +5,7 @@ import { SlotFlag } from '../../src/local-flag.ts';
 import { KernelEventKind } from '../../src/ports.ts';
 import { activeCluster, type FakeCluster } from '../support/fake-cluster.ts';
 import { endOf, flowOf, Status } from '../support/flows.ts';
+import { settle } from '../support/manual-clock.ts';
 
 function batches(cluster: FakeCluster): number {
   return cluster.commands().filter(({ kind }) => kind === CommandKind.batch).length;
@@ -62,6 +63,21 @@ describe('K2 order', () => {
     await cluster.clock.advance(100);
     kernel.died(flowOf());
     kernel.born(flowOf({ natTo: '192.168.1.100', natPort: 2222 }));
+    await cluster.clock.advance(100);
+    const entry = cluster.node('fw2').kernel.get(flowOf());
+    expect(entry!.replyL4 & 0xffff).toBe(2222);
+    expect(entry!.attributes & FlowAttribute.mark).toBe(0);
+  });
+
+  it('K2 order, not CTA_ID: the same in one window is a delete and a create, too', async () => {
+    const cluster = await activeCluster();
+    const fw1 = cluster.node('fw1');
+    fw1.kernel.born(flowOf({ mark: 7, natTo: '192.168.1.100', natPort: 1111 }));
+    await cluster.clock.advance(100);
+    const { capture } = fw1.replicator.parts;
+    capture.handle(KernelEventKind.destroy, endOf(flowOf()));
+    capture.handle(KernelEventKind.new, flowOf({ natTo: '192.168.1.100', natPort: 2222 }));
+    capture.flush();
     await cluster.clock.advance(100);
     const entry = cluster.node('fw2').kernel.get(flowOf());
     expect(entry!.replyL4 & 0xffff).toBe(2222);
@@ -233,6 +249,43 @@ describe('K9 absence', () => {
     fw1.kernel.born(flowOf({ sport: 1 }));
     await cluster.clock.advance(100);
     fw1.kernel.duringDump = () => fw1.kernel.died(flowOf({ sport: 1 }));
+    await fw1.replicator.reconcileNow('test');
+    await cluster.clock.advance(100);
+    expect(fw1.table.size).toBe(0);
+  });
+
+  it('K9 absence proves little: a flow that is gone by the time its page of the dump is read stays gone', async () => {
+    const cluster = await activeCluster();
+    const fw1 = cluster.node('fw1');
+    fw1.kernel.born(flowOf({ sport: 1 }));
+    await cluster.clock.advance(100);
+    fw1.kernel.duringDump = async () => {
+      fw1.kernel.died(flowOf({ sport: 1 }));
+      await settle();
+      expect(fw1.table.size).toBe(0);
+    };
+    await fw1.replicator.reconcileNow('test');
+    await cluster.clock.advance(100);
+    expect(fw1.table.size).toBe(0);
+  });
+
+  it('K9 absence proves little: a flow that never was in this kernel does not go by absence', async () => {
+    const cluster = await activeCluster();
+    const [fw1, fw2] = [cluster.node('fw1'), cluster.node('fw2')];
+    fw2.kernel.refuses = (verb) => (verb === 'create' ? 12 : 0);
+    fw1.kernel.born(flowOf({ sport: 1 }));
+    await cluster.clock.advance(100);
+    fw2.setVrrp('MASTER');
+    fw1.setVrrp('BACKUP');
+    await cluster.clock.advance(120_000);
+    expect(fw2.replicator.parts.activation.state).toBe('active');
+    expect(cluster.node('fw3').table.size).toBe(1);
+  });
+
+  it('K4 admission: a dump reports no flow that has not shown a reply', async () => {
+    const cluster = await activeCluster();
+    const fw1 = cluster.node('fw1');
+    fw1.kernel.born(flowOf({ sport: 1, status: Status.confirmed, state: 1 }));
     await fw1.replicator.reconcileNow('test');
     await cluster.clock.advance(100);
     expect(fw1.table.size).toBe(0);
