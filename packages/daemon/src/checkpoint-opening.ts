@@ -13,8 +13,10 @@ export interface OpenedCheckpoint {
   readonly position: LoadedCheckpoint | null;
 }
 
-/** Opens the checkpoint and loads the table from it. One that is damaged is discarded
- * (rule T4) and the log replayed from its beginning; a member whose log was cut by then cannot start until it gets a snapshot. */
+/**
+ * Opens the checkpoint and loads the table from it. One that is damaged is discarded (rule T4) and the log replayed from
+ * its beginning; a member whose log was cut by then cannot start until it gets a snapshot.
+ */
 export async function openCheckpoint(
   directory: string,
   table: FlowTable,
