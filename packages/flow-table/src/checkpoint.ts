@@ -68,7 +68,7 @@ export class Checkpoint {
   readonly directory: string;
   readonly #options: Readonly<CheckpointOptions>;
   readonly #dependencies: CheckpointDependencies;
-  readonly #database: Database;
+  #database: Database;
   readonly #flow = new StoredFlow();
   readonly #fields = new FlowRecord();
   #table: FlowTable | null = null;
@@ -107,16 +107,7 @@ export class Checkpoint {
       const rest = readdirSync(directory).filter((name) => /\.(ldb|sst)$|^MANIFEST-/.test(name));
       if (rest.length > 0) throw new CheckpointDamagedError(directory, 'its CURRENT file is gone');
     }
-    const database: Database = new Level(directory, {
-      keyEncoding: 'view',
-      valueEncoding: 'view',
-      writeBufferSize: resolved.writeBufferBytes,
-    });
-    try {
-      await database.open();
-    } catch (error) {
-      throw openError(directory, error);
-    }
+    const database = await openDatabase(directory, resolved);
     return new Checkpoint(directory, database, resolved, dependencies);
   }
 
@@ -172,6 +163,28 @@ export class Checkpoint {
     } finally {
       this.#writing = null;
     }
+  }
+
+  /**
+   * Begins anew with nothing on disk, for a table that is filled from a snapshot. Whoever calls it has that snapshot on disk
+   * until the next round has ended: a restart before then finds a new checkpoint.
+   *
+   * @throws {CheckpointWriteError} If what is there cannot be removed; every later `write` says the same.
+   * @throws {CheckpointStateError} If a round is being written, or it is closed.
+   */
+  async restart(): Promise<void> {
+    this.#refuseUnless(!this.#closed, 'restart', 'it is closed');
+    this.#refuseUnless(this.#writing === null, 'restart', 'a round is being written');
+    try {
+      await this.#database.close();
+      await discardCheckpoint(this.directory);
+      this.#database = await openDatabase(this.directory, this.#options);
+    } catch (error) {
+      this.#failure = new CheckpointWriteError(this.directory, { cause: error });
+      throw this.#failure;
+    }
+    this.#ranges = new CheckpointRanges();
+    this.#fresh = true;
   }
 
   /** Waits for a round that is being written, then closes. */
@@ -353,6 +366,23 @@ export class Checkpoint {
 /** Removes a checkpoint that is damaged, or another node's, with its directory. It must not be open. */
 export async function discardCheckpoint(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
+}
+
+async function openDatabase(
+  directory: string,
+  { writeBufferBytes }: Readonly<CheckpointOptions>,
+): Promise<Database> {
+  const database: Database = new Level(directory, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    writeBufferSize: writeBufferBytes,
+  });
+  try {
+    await database.open();
+  } catch (error) {
+    throw openError(directory, error);
+  }
+  return database;
 }
 
 function openError(directory: string, error: unknown): Error {

@@ -117,3 +117,24 @@ export class CheckpointStateError extends FlowTableError {
     super(`checkpoint cannot ${operation}: ${state}`, { operation, state });
   }
 }
+
+/** Thrown when the stream of a snapshot is not what a member made; `offset` names the byte behind which. */
+export class FlowSnapshotDamagedError extends FlowTableError {
+  readonly code = 'FLOW_SNAPSHOT_DAMAGED';
+
+  constructor(offset: number, reason: string, options?: ErrorOptions) {
+    super(`snapshot of flows is damaged at byte ${offset}: ${reason}`, { offset, reason }, options);
+  }
+}
+
+/** Thrown when a snapshot was made by a release with a newer format. */
+export class FlowSnapshotVersionError extends FlowTableError {
+  readonly code = 'FLOW_SNAPSHOT_VERSION';
+
+  constructor(version: number, supported: number) {
+    super(
+      `snapshot of flows has format version ${version}, this release reads version ${supported}; upgrade it`,
+      { version, supported },
+    );
+  }
+}

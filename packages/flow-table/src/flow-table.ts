@@ -302,17 +302,19 @@ export class FlowTable {
   }
 
   /**
-   * Puts in a flow that the checkpoint has, unchanged since it was written.
+   * Puts in a flow as it was packed. `writtenHash`: of the form in which the checkpoint has it, unchanged; -1 if it has not.
    *
    * @returns its slot, or -1 if the table has the key already.
    */
-  restore(fields: FlowFields, localIndex: number, writtenHash: number): number {
+  restore(fields: FlowFields, localIndex: number, writtenHash = -1): number {
     if (this.find(fields) >= 0) return -1;
     const slot = this.#insert();
     this.#merge(slot, fields, Math.floor(this.#nowMs()));
     this.setLocalIndex(slot, localIndex);
-    this.setWritten(slot, writtenHash);
-    this.changes.unmark(slot);
+    if (writtenHash >= 0) {
+      this.setWritten(slot, writtenHash);
+      this.changes.unmark(slot);
+    }
     return slot;
   }
 

@@ -15,6 +15,8 @@ export {
   CheckpointWriteError,
   FlowCodecError,
   FlowCodecVersionError,
+  FlowSnapshotDamagedError,
+  FlowSnapshotVersionError,
   FlowTableError,
   FlowTableOptionError,
   FlowValueError,
@@ -34,6 +36,7 @@ export {
 } from './flow-key.ts';
 export { invertL4 } from './flow-payload.ts';
 export { FlowRecord } from './flow-record.ts';
+export { packFlowTable, unpackFlowTable } from './flow-snapshot.ts';
 export {
   type ApplyCounts,
   type FlowChange,
