@@ -33,6 +33,7 @@ export type {
   HeartbeatResponse,
   Message,
   RaftMessage,
+  SnapshotMessage,
   TimeoutNow,
   VoteRequest,
   VoteResponse,
@@ -50,6 +51,9 @@ export {
   type LogId,
   type NodeId,
   type Role,
+  type SnapshotMeta,
+  type SnapshotPosition,
+  snapshotFormatVersion,
   type Term,
 } from './core/types.ts';
 export {
@@ -87,9 +91,15 @@ export {
 export type {
   AppendBatch,
   Clock,
+  Done,
   LogReader,
   LogStore,
   RestoredState,
+  SnapshotContent,
+  SnapshotOffered,
+  SnapshotReader,
+  SnapshotStore,
+  SnapshotWriter,
   StateMachine,
   Transport,
 } from './ports.ts';

@@ -1,5 +1,18 @@
-import type { Message } from './core/message.ts';
-import type { ClusterConfig, Entry, HardState, Index, LogId, NodeId, Term } from './core/types.ts';
+import type { Message, SnapshotMessage } from './core/message.ts';
+import type {
+  ClusterConfig,
+  Entry,
+  HardState,
+  Index,
+  LogId,
+  NodeId,
+  SnapshotMeta,
+  SnapshotPosition,
+  Term,
+} from './core/types.ts';
+
+/** Called once, in a later turn: null when it is done. */
+export type Done = (error: Error | null) => void;
 
 /** What a `LogStore` found when it was opened. */
 export interface RestoredState {
@@ -45,14 +58,106 @@ export interface LogStore extends LogReader {
   close(): Promise<void>;
 }
 
+/** A snapshot's bytes in order, in pieces of any length. Read once, from the beginning. */
+export type SnapshotContent = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** A complete snapshot that is being read. It is pinned: it stays readable until `close`, whatever becomes current meanwhile. */
+export interface SnapshotReader {
+  readonly meta: SnapshotMeta;
+  /**
+   * Answers with `length` bytes from `offset` on, less only at the end. The bytes are as they are on the disk: the digest is
+   * checked by whoever receives all of them.
+   */
+  read(offset: number, length: number, answer: (result: Uint8Array | Error) => void): void;
+  /** All of it; the iteration fails at its end when the bytes do not have the digest of `meta`. */
+  content(): SnapshotContent;
+  /** Ends the pin; harmless when repeated. */
+  close(): void;
+}
+
+/** A snapshot that is being received. At most one call is under way. */
+export interface SnapshotWriter {
+  readonly meta: SnapshotMeta;
+  /** Bytes that are there already, of this or an earlier attempt; the next `write` goes here. At most `meta.bytes`. */
+  readonly offset: number;
+  /** Appends at `offset`, which has grown by the chunk's length when this is done. Need not be durable yet. */
+  write(chunk: Uint8Array, done: Done): void;
+  /**
+   * Checks length and digest, makes everything durable, then makes the snapshot current in one step: after a crash either
+   * the one before or this one is. On a wrong digest nothing is kept, and `done` gets the error. A snapshot that is older
+   * than the current one by now is dropped instead, and that is no error.
+   */
+  finish(done: Done): void;
+  /** Stops, without an answer to a call under way; what was written stays for a later attempt. Harmless when repeated, or after `finish`. */
+  close(): void;
+}
+
+/**
+ * The durable place of one member's snapshots. One of them is current: the newest complete one. Older ones go when nobody
+ * has them pinned. All indexes only rise: nothing older ever takes the place of the current one.
+ *
+ * The first error of `create` or of a finishing writer that the disk causes is final for the member, as with the log.
+ */
+export interface SnapshotStore {
+  /**
+   * Removes what no attempt can go on with, and returns the current snapshot, its digest checked; null when there is none.
+   * @throws If the current one is damaged: it may be all that is left of what the log no longer holds.
+   */
+  open(): Promise<SnapshotMeta | null>;
+  /** The current snapshot; null before the first one. Changes just before a `create` or a `finish` answers. */
+  readonly current: SnapshotMeta | null;
+  /**
+   * Writes the content that a state machine gives, durable before it becomes current. Answers with what is current then:
+   * this one, or a newer one that was received meanwhile (then this one is dropped). At most one `create` is under way.
+   * The answer is an error when the content fails or the disk does; nothing of it stays.
+   */
+  create(
+    position: SnapshotPosition,
+    content: SnapshotContent,
+    answer: (result: SnapshotMeta | Error) => void,
+  ): void;
+  /** Reads the current snapshot, or null when there is none. */
+  pin(): SnapshotReader | null;
+  /**
+   * Begins to receive, or goes on where an earlier attempt for the same content and position ended, also before a restart.
+   * A partial snapshot of anything else is removed. Answers with an error when the disk refuses, or the format is newer.
+   * At most one writer is open: the caller closes the one before.
+   */
+  receive(meta: SnapshotMeta, answer: (result: SnapshotWriter | Error) => void): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Called by a transport when a member offers a snapshot. The answer is the writer to fill from `writer.offset` on and then to
+ * finish; null when the content is not needed and the sender can be told that it is done; an error to refuse. The writer's
+ * `finish` answers when the member knows of the snapshot. When the connection breaks, `close` the writer.
+ */
+export type SnapshotOffered = (
+  message: SnapshotMessage,
+  answer: (result: SnapshotWriter | null | Error) => void,
+) => void;
+
 /** Fire and forget between members: may drop, delay, repeat and reorder. */
 export interface Transport {
-  start(receive: (message: Message) => void): Promise<void>;
+  /** `onSnapshot` is what to do when a member sends a snapshot; absent when this member cannot take one. */
+  start(receive: (message: Message) => void, onSnapshot?: SnapshotOffered): Promise<void>;
   /** Never throws for an unreachable member; drops beyond the transport's limits and counts it. */
   send(message: Message): void;
   /** The members to talk to and where they listen, without oneself. Called again when membership changes. */
   setPeers(addresses: ReadonlyMap<NodeId, string>): void;
   isReachable(peer: NodeId): boolean;
+  /**
+   * Sends a snapshot to `message.to`, beside the other messages and never in their way: first the message, then, from the
+   * offset that the receiver names, the content. `done` is called exactly once: without an error when the receiver has all
+   * of it durable, or does not need it; with one when it refused, when nothing moved for too long, or on `signal`.
+   * The caller closes the reader after that. A transport without it serves only members whom the log can bring level.
+   */
+  sendSnapshot?(
+    message: SnapshotMessage,
+    reader: SnapshotReader,
+    signal: AbortSignal,
+    done: Done,
+  ): void;
   stop(): Promise<void>;
 }
 
@@ -76,4 +181,16 @@ export interface StateMachine<R> {
   readonly appliedConfig: ClusterConfig | null;
   /** One result for each entry, in order. Must not throw: an exception stops the member. */
   apply(entries: readonly Entry[]): readonly R[];
+  /**
+   * The whole state as it is at the call, after the last entry of the last `apply`. The content is read while applying goes
+   * on, so it must not change with it: copy what changes, or write it out before returning (a generator's body runs later!).
+   * With `restore`, and with a snapshot store, a member can be brought level by a snapshot; without, only by the log.
+   */
+  snapshot?(): SnapshotContent;
+  /**
+   * Replaces the state, all of it, by that of a snapshot: what the snapshot lacks is gone afterwards. Nothing is applied
+   * until it has returned or resolved; applying then goes on behind `meta.lastIndex`. It need not be durable: as long as the
+   * own storage has an older state, the snapshot is given again at the next start. Must not fail: an error stops the member.
+   */
+  restore?(meta: SnapshotMeta, content: SnapshotContent): PromiseLike<void> | void;
 }

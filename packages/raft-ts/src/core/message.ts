@@ -1,4 +1,4 @@
-import type { Entry, Index, NodeId, Term } from './types.ts';
+import type { Entry, Index, NodeId, SnapshotMeta, Term } from './types.ts';
 
 interface Envelope {
   readonly from: NodeId;
@@ -65,7 +65,16 @@ export interface TimeoutNow extends Envelope {
   readonly lastTerm: Term;
 }
 
-/** What members say to one another about elections and the log. Everything the core steps. */
+/**
+ * The leader's snapshot is at the receiver, whole and durable (Raft paper, section 7). It never travels among the other
+ * messages: it goes ahead of the content, on the connection of the content, and reaches the core when that is complete.
+ */
+export interface SnapshotMessage extends Envelope {
+  readonly kind: 'snapshot';
+  readonly meta: SnapshotMeta;
+}
+
+/** What members say to one another about elections and the log. With `SnapshotMessage` it is everything the core steps. */
 export type RaftMessage =
   | VoteRequest
   | VoteResponse

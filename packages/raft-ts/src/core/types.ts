@@ -42,4 +42,28 @@ export interface ClusterConfig {
   readonly featureLevel: number;
 }
 
+/** A state that a snapshot holds: that of the log up to and including one committed entry. */
+export interface SnapshotPosition {
+  /** The last entry whose effect is in the state, at least 1. */
+  readonly lastIndex: Index;
+  readonly lastTerm: Term;
+  /** The configuration as of `lastIndex`. */
+  readonly config: ClusterConfig;
+  /** Index of its entry, 0 for the first configuration; at most `lastIndex`. */
+  readonly configIndex: Index;
+}
+
+/** What is known of one complete snapshot. Equal digest and position mean equal content. */
+export interface SnapshotMeta extends SnapshotPosition {
+  /** Length of the content. */
+  readonly bytes: number;
+  /** SHA-256 of the content, 64 hex digits in lower case. */
+  readonly digest: string;
+  /** How the content is wrapped by raft-ts, not what the state machine wrote; `snapshotFormatVersion` when it was made here. */
+  readonly formatVersion: number;
+}
+
+/** The newest snapshot format; a member refuses a snapshot of a newer one. */
+export const snapshotFormatVersion = 1;
+
 export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader';
