@@ -61,6 +61,11 @@ const PLAIN: readonly PlainCounter[] = [
     read: (it) => it.applierDropped,
   },
   {
+    name: 'raftwall_apply_incomplete_total',
+    help: 'Times that a flow was not injected because its sequence adjustment is not known (rule K13)',
+    read: (it) => it.incomplete,
+  },
+  {
     name: 'raftwall_kernel_event_overruns_total',
     help: 'Times that the kernel dropped events for want of receive buffer',
     read: (it) => it.overruns,
@@ -111,6 +116,12 @@ const LABELLED: readonly LabelledCounter[] = [
     help: 'Messages that the kernel refused, by errno',
     label: 'errno',
     read: (it) => it.kernelFailures,
+  },
+  {
+    name: 'raftwall_apply_attributes_refused_total',
+    help: 'Flows that the kernel took only without an attribute, by its name (rule K13)',
+    label: 'attribute',
+    read: (it) => it.attributesRefused,
   },
   {
     name: 'raftwall_activations_total',

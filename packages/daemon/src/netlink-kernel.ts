@@ -39,7 +39,9 @@ const changeable =
   FlowAttribute.sctp |
   FlowAttribute.dccp |
   FlowAttribute.sequenceAdjustOriginal |
-  FlowAttribute.sequenceAdjustReply;
+  FlowAttribute.sequenceAdjustReply |
+  FlowAttribute.synproxy |
+  FlowAttribute.labels;
 
 const lookupsPerBatch = 100;
 /** About a thousand flows: what is compared without letting other work run. */

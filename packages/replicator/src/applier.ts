@@ -5,6 +5,7 @@ import {
   FlowRecord,
   readFlowKey,
 } from '@raftwall/flow-table';
+import { Collisions } from './collisions.ts';
 import type { Domain } from './domain.ts';
 import { FlowKeyProbe } from './flow-key-probe.ts';
 import { KeyQueue } from './key-queue.ts';
@@ -12,6 +13,13 @@ import { SlotFlag } from './local-flag.ts';
 import { countBy, type ReplicatorCounters } from './metrics.ts';
 import type { ApplierOptions } from './options.ts';
 import { Errno, type Kernel, type KernelBatch } from './ports.ts';
+import {
+  attributesRefused,
+  isInjectable,
+  namesOfRefused,
+  refusedAttributes,
+  refusedFlags,
+} from './refused-attributes.ts';
 
 /** What the applier needs of the replicated table: rows by key, and the local flags beside each row. */
 interface AppliedTable {
@@ -21,6 +29,8 @@ interface AppliedTable {
   read(slot: number, into: FlowFields): void;
   localFlags(slot: number): number;
   setLocalFlags(slot: number, flags: number): void;
+  /** Log index of the last change of the row. */
+  localIndex(slot: number): number;
 }
 
 /**
@@ -66,6 +76,7 @@ export class Applier {
   /** The flows of the batch in flight, by position, to find their rows again when the results are in. */
   readonly #sent: FlowRecord[] = [];
   readonly #verbs: Uint8Array;
+  readonly #collisions: Collisions;
   #mode: ApplierMode = 'blocked';
   #running = false;
   /** Number of the pass that runs, or ran last; each takes what waits when it begins. */
@@ -82,6 +93,13 @@ export class Applier {
     this.#upserts = new KeyQueue(options.queueBytesMax);
     this.#related = new KeyQueue(options.queueBytesMax);
     this.#verbs = new Uint8Array(options.batchMessagesMax);
+    this.#collisions = new Collisions({
+      ...dependencies,
+      mayDelete: () => this.#mode === 'standby',
+      deleteKernelEntry: (entry) => this.deleteKernelEntry(entry),
+      enqueue: (slot) => this.enqueue(slot),
+      onFound: (slot) => this.#markInKernel(slot, true),
+    });
   }
 
   get mode(): ApplierMode {
@@ -289,6 +307,11 @@ export class Applier {
     const sent = this.#cell(batch.count);
     table.read(slot, sent);
     if (!domain.contains(sent)) return;
+    if (!isInjectable(sent)) {
+      this.#dependencies.counters.incomplete += 1;
+      return;
+    }
+    sent.attributes &= ~attributesRefused(flags);
     const inject = {
       timeoutSeconds: this.injectTimeoutSeconds(sent),
       withStatus: (flags & SlotFlag.statusRefused) === 0,
@@ -330,7 +353,7 @@ export class Applier {
         collided.push(copy);
       }
     }
-    if (collided.length > 0) await this.#resolveCollisions(collided);
+    if (collided.length > 0) await this.#collisions.resolve(collided);
   }
 
   /** Whether the create found something in its way. */
@@ -362,8 +385,20 @@ export class Applier {
     ) {
       return false;
     }
+    if (slot >= 0 && verb !== Verb.delete && this.#retryWithout(slot, flow, errno)) return false;
     countBy(counters.kernelFailures, this.#dependencies.errnoName(errno));
     return false;
+  }
+
+  /** Rule K13: better a flow without its helper, master or labels than no flow. */
+  #retryWithout(slot: number, flow: FlowRecord, errno: number): boolean {
+    const { table, counters } = this.#dependencies;
+    const refused = refusedAttributes(errno, flow.attributes);
+    if (refused === 0) return false;
+    for (const name of namesOfRefused(refused)) countBy(counters.attributesRefused, name);
+    table.setLocalFlags(slot, table.localFlags(slot) | refusedFlags(refused));
+    this.enqueue(slot);
+    return true;
   }
 
   /** The kernel takes no status bit back, and refuses the whole message: the rest is worth sending without them. */
@@ -374,64 +409,6 @@ export class Applier {
     table.setLocalFlags(slot, flags | SlotFlag.statusRefused);
     this.enqueue(slot);
     return true;
-  }
-
-  /** Rule K12: EEXIST has two causes, the same original tuple or somebody else's reply tuple. */
-  async #resolveCollisions(flows: readonly FlowRecord[]): Promise<void> {
-    const byReply: FlowRecord[] = [];
-    const found = new Set<number>();
-    await this.#dependencies.kernel.lookup(flows, 'original', (position, entry) => {
-      found.add(position);
-      this.#onSameOriginal(flows[position]!, entry);
-    });
-    flows.forEach((flow, position) => {
-      if (!found.has(position)) byReply.push(flow);
-    });
-    if (byReply.length === 0 || this.#mode !== 'standby') return;
-    await this.#dependencies.kernel.lookup(byReply, 'reply', (position, entry) =>
-      this.#onSameReply(byReply[position]!, entry),
-    );
-  }
-
-  #onSameOriginal(flow: FlowRecord, entry: FlowFields): void {
-    const { table } = this.#dependencies;
-    const slot = table.find(flow);
-    if (slot < 0) return;
-    if (!this.#dependencies.domain.contains(entry)) {
-      countBy(this.#dependencies.counters.kernelFailures, 'EEXIST');
-    } else if (sameReply(flow, entry)) {
-      this.#markInKernel(slot, true);
-      if (this.#mode === 'standby') this.enqueue(slot);
-    } else {
-      // Another life of the tuple, translated otherwise: it cannot be changed into this one.
-      this.#clearTheWay(slot, entry);
-    }
-  }
-
-  /** A translated port that was given to a new flow: the old one leaves if the table has forgotten it. */
-  #onSameReply(flow: FlowRecord, entry: FlowFields): void {
-    const { table, domain, counters } = this.#dependencies;
-    const slot = table.find(flow);
-    if (slot < 0) return;
-    if (table.find(entry) >= 0 || !domain.contains(entry)) {
-      countBy(counters.kernelFailures, 'EEXIST');
-      return;
-    }
-    this.#clearTheWay(slot, entry);
-  }
-
-  /** Deletes what is in the way and creates once more, not twice: a second collision is left to reconcile. */
-  #clearTheWay(slot: number, entry: FlowFields): void {
-    const { table, counters } = this.#dependencies;
-    const flags = table.localFlags(slot);
-    if (this.#mode !== 'standby' || flags & SlotFlag.retried) {
-      countBy(counters.kernelFailures, 'EEXIST');
-      table.setLocalFlags(slot, flags & ~SlotFlag.retried);
-      return;
-    }
-    table.setLocalFlags(slot, flags | SlotFlag.retried);
-    this.deleteKernelEntry(entry);
-    this.enqueue(slot);
   }
 
   #markInKernel(slot: number, present: boolean): void {
@@ -445,13 +422,4 @@ export class Applier {
     const { table } = this.#dependencies;
     table.setLocalFlags(slot, table.localFlags(slot) & ~SlotFlag.queued);
   }
-}
-
-/** Whether two lives of an original tuple are translated alike. */
-export function sameReply(left: FlowFields, right: FlowFields): boolean {
-  return (
-    left.replyL4 === right.replyL4 &&
-    left.replySource.every((byte, i) => byte === right.replySource[i]) &&
-    left.replyDestination.every((byte, i) => byte === right.replyDestination[i])
-  );
 }

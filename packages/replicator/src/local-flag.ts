@@ -16,4 +16,8 @@ export const SlotFlag = {
   missedOnce: 1 << 6,
   /** The kernel refused its status bits; the next update leaves them out. */
   statusRefused: 1 << 7,
+  /** The kernel refused this attribute of it; no later message carries it (rule K13). */
+  helperRefused: 1 << 8,
+  masterRefused: 1 << 9,
+  labelsRefused: 1 << 10,
 } as const;

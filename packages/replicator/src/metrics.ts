@@ -20,6 +20,10 @@ export class ReplicatorCounters {
   readonly operationsApplied = { create: 0, update: 0, touch: 0, delete: 0, ignored: 0 };
   /** Messages to the kernel that failed, by errno. */
   readonly kernelFailures: Record<string, number> = {};
+  /** Flows that the kernel took only without an attribute, by its name (rule K13). */
+  readonly attributesRefused: Record<string, number> = {};
+  /** Times that a flow was not injected because its sequence adjustment is not known (rule K13). */
+  incomplete = 0;
   kernelCreates = 0;
   kernelUpdates = 0;
   kernelDeletes = 0;

@@ -67,7 +67,16 @@ export interface Kernel {
 }
 
 /** errno values that decide what the applier does next. */
-export const Errno = { none: 0, enoent: 2, ebusy: 16, eexist: 17 } as const;
+export const Errno = {
+  none: 0,
+  enoent: 2,
+  ebusy: 16,
+  eexist: 17,
+  einval: 22,
+  enospc: 28,
+  erange: 34,
+  eopnotsupp: 95,
+} as const;
 
 export interface ConsensusMember {
   readonly id: string;

@@ -1,7 +1,9 @@
 import { FlowAttribute, type FlowFields, FlowRecord } from '@raftwall/flow-table';
-import { type Applier, sameReply } from './applier.ts';
+import type { Applier } from './applier.ts';
 import type { Capture } from './capture.ts';
+import { sameReply } from './collisions.ts';
 import type { Domain } from './domain.ts';
+import { flowDifference } from './flow-difference.ts';
 import { FlowKeyProbe } from './flow-key-probe.ts';
 import { SlotFlag } from './local-flag.ts';
 import type { ReplicatorCounters } from './metrics.ts';
@@ -61,7 +63,6 @@ const pageRows = 2_000;
 /** Flows that may change while a round runs before it is called off: the next one is due soon. */
 const touchedMax = 1_000_000;
 const seenReply = 1 << 1;
-const comparedStatus = (1 << 1) | (1 << 2);
 
 interface Round {
   readonly truth: Truth;
@@ -209,7 +210,7 @@ export class Reconciler {
   #compare(round: Round, slot: number, entry: FlowFields): void {
     this.#dependencies.table.read(slot, this.#flow);
     const differs = sameReply(this.#flow, entry)
-      ? differsIn(round.truth, this.#flow, entry)
+      ? flowDifference(round.truth, this.#flow, entry)
       : FlowAttribute.reply;
     if (differs === 0) {
       const { applier } = this.#dependencies;
@@ -308,22 +309,6 @@ export class Reconciler {
       applier.deleteKernelEntry(extra);
     }
   }
-}
-
-/**
- * Attributes in which the side to be repaired differs from the truth, times apart. Status bits can only be added: the
- * kernel takes none back, and a row's own bits come from a kernel.
- */
-function differsIn(truth: Truth, row: FlowFields, entry: FlowFields): number {
-  let set = 0;
-  const missing = truth === 'kernel' ? entry.status & ~row.status : row.status & ~entry.status;
-  if (missing & comparedStatus) set |= FlowAttribute.status;
-  const rowMark = row.attributes & FlowAttribute.mark ? row.mark : 0;
-  const entryMark = entry.attributes & FlowAttribute.mark ? entry.mark : 0;
-  if ((rowMark ^ entryMark) !== 0) set |= FlowAttribute.mark;
-  const bothTcp = row.attributes & entry.attributes & FlowAttribute.tcp;
-  if (bothTcp && row.tcpState !== entry.tcpState) set |= FlowAttribute.tcp;
-  return set;
 }
 
 function nextTurn(): Promise<void> {

@@ -1,5 +1,6 @@
 import {
   FlowCodecError,
+  FlowCodecVersionError,
   type FlowFields,
   type FlowObserver,
   FlowRecord,
@@ -148,7 +149,7 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
       return accepted;
     } catch (error) {
       // A malformed blob changes nothing on any member; one of a newer format must stop this member instead.
-      if (!(error instanceof FlowCodecError)) throw error;
+      if (error instanceof FlowCodecVersionError || !(error instanceof FlowCodecError)) throw error;
       countBy(counters.operationsRefused, 'malformed');
       return refused('malformed');
     }
