@@ -6,7 +6,7 @@
  * 1. Give it a `LogStore` whose `append` reports done only when everything of the batch is durable, in order.
  * 2. Give it a `StateMachine` that is deterministic, and whose `appliedIndex` never runs ahead of what its own storage holds.
  * 3. Keep `ProposalUnknownError` apart from the other failures: that proposal may still commit, so a retry must be
- *    recognisable as the same (a sequence number in the data).
+ *    recognisable as the same (a sequence number in the data, or a `ClientSession`).
  * 4. For a linearizable read: await `readIndex()`, then wait until `appliedIndex` has reached it, then read.
  * 5. Call `compact(index)` only for an index that the state machine has made durable.
  * 6. On `storageFailed` or `failed` the member is down for good: say so, close it, end the process.
@@ -103,5 +103,6 @@ export type {
   StateMachine,
   Transport,
 } from './ports.ts';
+export * from './sessions/index.ts';
 export * from './storage/index.ts';
 export * from './transport/index.ts';
