@@ -16,6 +16,16 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'process',
+          include: ['packages/*/test/process/**/*.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
           name: 'kernel',
           include: ['packages/*/test/kernel/**/*.test.ts'],
           pool: 'forks',

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 export const usage =
-  'usage: main.js --id ID --peers ID=HOST:PORT,ID=HOST:PORT,... --data DIRECTORY --http PORT';
+  'usage: main.js --id ID --peers ID=HOST:PORT,ID=HOST:PORT,... --data DIRECTORY --http PORT [--listen HOST:PORT]';
 
 /**
  * What one member needs to know.
@@ -9,6 +9,7 @@ export const usage =
  * @typedef {object} Arguments
  * @property {string} id Name of this member, one of `members`.
  * @property {Record<string, string>} members Every member and where it listens for the others, equal on all members.
+ * @property {string} listen Where this member listens for the others: as `members` says, unless a proxy stands in between.
  * @property {string} data Directory of this member alone: its log, term and vote.
  * @property {number} httpPort Where clients are served, 0 to 65535; 0 takes any free port.
  */
@@ -26,6 +27,7 @@ export function parseArguments(words) {
       peers: { type: 'string' },
       data: { type: 'string' },
       http: { type: 'string' },
+      listen: { type: 'string' },
     },
   });
   const { id, peers, data, http } = values;
@@ -36,7 +38,13 @@ export function parseArguments(words) {
   if (!(Number.isInteger(httpPort) && httpPort >= 0 && httpPort <= 65535)) {
     throw new TypeError(`--http must be a port, got ${http}`);
   }
-  return { id, members, data, httpPort };
+  return {
+    id,
+    members,
+    listen: values.listen ?? /** @type {string} */ (members[id]),
+    data,
+    httpPort,
+  };
 }
 
 /** @param {string} text */

@@ -15,7 +15,7 @@ const clusterId = 'kv-example';
 /** How long answers may take on the way out before connections are cut, milliseconds. */
 const farewellMs = 1000;
 
-const { id, members, data, httpPort } = readArguments();
+const { id, members, listen, data, httpPort } = readArguments();
 const log = new SegmentLogStore({
   directory: join(data, 'log'),
   clusterId,
@@ -25,7 +25,8 @@ const transport = new TcpTransport(
   {
     clusterId,
     id,
-    listen: /** @type {string} */ (members[id]),
+    listen,
+    advertise: /** @type {string} */ (members[id]),
     insecure: true, // plain TCP: give `tls` wherever strangers can reach the port
     peersFile: join(data, 'peers.json'),
   },

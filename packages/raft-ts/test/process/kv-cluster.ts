@@ -1,13 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { FaultyNetwork } from './faulty-network.ts';
+import { freePort } from './free-port.ts';
 
 const main = path.join(import.meta.dirname, '..', '..', 'examples', 'kv', 'main.js');
 const requestTimeoutMs = 10_000;
+/** Enough of the processes' words to explain a failure. */
+const outputLengthMax = 20_000;
 export const retryMs = 20;
 
 export interface Reply {
@@ -22,50 +25,85 @@ export interface Status {
   readonly appliedIndex: number;
 }
 
-/** Three processes of the example on the loopback interface. */
+export interface KvClusterOptions {
+  /** Members; 3. */
+  readonly size?: number;
+  /** More words for the command line of each member. */
+  readonly words?: readonly string[];
+}
+
+/** Processes of the example on the loopback interface, with a network between them that can be made to fail. */
 export class KvCluster {
-  readonly ids = ['1', '2', '3'];
-  /** What the processes wrote, for a failure's message. */
+  readonly ids: readonly string[];
+  readonly network: FaultyNetwork;
+  /** The end of what the processes wrote, for a failure's message. */
   output = '';
+  readonly #words: readonly string[];
   readonly #directory = mkdtempSync(path.join(tmpdir(), 'raft-ts-kv-'));
   readonly #processes = new Map<string, ChildProcess>();
-  readonly #httpPorts = new Map<string, number>();
-  #peers = '';
+  readonly #ports: ReadonlyMap<string, number>;
+  readonly #httpPorts: ReadonlyMap<string, number>;
 
-  static async start(): Promise<KvCluster> {
-    const cluster = new KvCluster();
-    const peers: string[] = [];
-    for (const id of cluster.ids) {
-      peers.push(`${id}=127.0.0.1:${await freePort()}`);
-      cluster.#httpPorts.set(id, await freePort());
+  private constructor(
+    network: FaultyNetwork,
+    ports: ReadonlyMap<string, number>,
+    httpPorts: ReadonlyMap<string, number>,
+    words: readonly string[],
+  ) {
+    this.ids = [...ports.keys()];
+    this.network = network;
+    this.#ports = ports;
+    this.#httpPorts = httpPorts;
+    this.#words = words;
+  }
+
+  static async start({ size = 3, words = [] }: KvClusterOptions = {}): Promise<KvCluster> {
+    const ports = new Map<string, number>();
+    const httpPorts = new Map<string, number>();
+    for (let member = 1; member <= size; member++) {
+      ports.set(`${member}`, await freePort());
+      httpPorts.set(`${member}`, await freePort());
     }
-    cluster.#peers = peers.join(',');
+    const network = await FaultyNetwork.start(ports);
+    const cluster = new KvCluster(network, ports, httpPorts, words);
     await Promise.all(cluster.ids.map((id) => cluster.startMember(id)));
     await cluster.leader();
     return cluster;
   }
 
-  /** Resolves when the member serves. */
+  /** Where a member keeps its files. */
+  directoryOf(id: string): string {
+    return path.join(this.#directory, id);
+  }
+
+  /** Resolves when the member serves. @throws {Error} If it ends before. */
   async startMember(id: string): Promise<void> {
-    const options = ['--id', id, '--peers', this.#peers, '--http', `${this.#httpPorts.get(id)}`];
-    const data = path.join(this.#directory, id);
-    const child = spawn(process.execPath, [main, ...options, '--data', data]);
+    const peers = this.ids.map((peer) => `${peer}=127.0.0.1:${this.network.port(peer)}`);
+    const listen = `127.0.0.1:${this.#ports.get(id)}`;
+    const options = ['--id', id, '--peers', peers.join(','), '--listen', listen];
+    const places = ['--data', this.directoryOf(id), '--http', `${this.#httpPorts.get(id)}`];
+    const child = spawn(process.execPath, [main, ...options, ...places, ...this.#words]);
     this.#processes.set(id, child);
     await new Promise<void>((resolve, reject) => {
       const take = (chunk: Buffer): void => {
-        this.output += `${id}: ${chunk}`;
+        this.output = `${this.output}${id}: ${chunk}`.slice(-outputLengthMax);
         if (`${chunk}`.includes(`member ${id} serves`)) resolve();
       };
       child.stdout.on('data', take);
       child.stderr.on('data', take);
-      child.once('exit', () => reject(new Error(`member ${id} ended\n${this.output}`)));
+      child.once('close', () => reject(new Error(`member ${id} ended\n${this.output}`)));
     });
+  }
+
+  isRunning(id: string): boolean {
+    return this.#processes.has(id);
   }
 
   /** Resolves with the exit code, null when the signal ended it. */
   async end(id: string, signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
     const child = this.#processes.get(id)!;
     this.#processes.delete(id);
+    if (child.exitCode !== null) return child.exitCode;
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     child.kill(signal);
     return ended;
@@ -96,11 +134,18 @@ export class KvCluster {
   }
 
   /** One request over a connection of its own, never repeated. */
-  request(id: string, method: string, url: string, body?: string | Buffer): Promise<Reply> {
+  request(
+    id: string,
+    method: string,
+    url: string,
+    body?: string | Buffer,
+    timeoutMs = requestTimeoutMs,
+  ): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const options = { host: '127.0.0.1', port: this.#httpPorts.get(id)!, method, path: url };
-      const request = http.request({ ...options, agent: false, timeout: requestTimeoutMs });
-      request.once('timeout', () => request.destroy(new Error('no answer in time')));
+      const request = http.request({ ...options, agent: false });
+      const timer = setTimeout(() => request.destroy(new Error('no answer in time')), timeoutMs);
+      request.once('close', () => clearTimeout(timer));
       request.once('error', reject);
       request.once('response', (response) => {
         let text = '';
@@ -129,25 +174,11 @@ export class KvCluster {
 
   async close(): Promise<void> {
     await Promise.all([...this.#processes.keys()].map((id) => this.end(id, 'SIGKILL')));
+    await this.network.close();
     rmSync(this.#directory, { recursive: true });
   }
 }
 
 export function isSurelyNotDone({ status, body }: Reply): boolean {
   return status === 421 || (status === 503 && body.includes('"none"'));
-}
-
-/** Below the range that the kernel takes client ports from: nobody else gets it while its member is down. */
-async function freePort(): Promise<number> {
-  while (true) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const server = net.createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, () => resolve(true));
-    });
-    if (!isFree) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
 }
