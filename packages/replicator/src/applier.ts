@@ -3,34 +3,20 @@ import {
   FlowAttribute,
   type FlowFields,
   FlowRecord,
-  readFlowKey,
 } from '@raftwall/flow-table';
-import { Collisions } from './collisions.ts';
 import type { Domain } from './domain.ts';
 import { FlowKeyProbe } from './flow-key-probe.ts';
+import { Hold } from './hold.ts';
+import { type InjectedTable, Injector } from './injector.ts';
 import { KeyQueue } from './key-queue.ts';
 import { SlotFlag } from './local-flag.ts';
 import { countBy, type ReplicatorCounters } from './metrics.ts';
 import type { ApplierOptions } from './options.ts';
-import { Errno, type Kernel, type KernelBatch } from './ports.ts';
-import {
-  attributesRefused,
-  isInjectable,
-  namesOfRefused,
-  refusedAttributes,
-  refusedFlags,
-} from './refused-attributes.ts';
+import type { Kernel } from './ports.ts';
 
-/** What the applier needs of the replicated table: rows by key, and the local flags beside each row. */
-interface AppliedTable {
+/** What the applier needs of the replicated table. */
+interface AppliedTable extends InjectedTable {
   readonly size: number;
-  findKey(bytes: Uint8Array, offset: number, length: number): number;
-  find(flow: FlowFields): number;
-  read(slot: number, into: FlowFields): void;
-  localFlags(slot: number): number;
-  setLocalFlags(slot: number, flags: number): void;
-  /** Log index of the last change of the row. */
-  localIndex(slot: number): number;
 }
 
 /**
@@ -54,17 +40,12 @@ export interface ApplierDependencies {
   readonly onRepairNeeded: (reason: string) => void;
 }
 
-const Verb = { create: 1, update: 2, delete: 3 } as const;
-
-// enum tcp_conntrack: the only state whose timeout is its own on a standby too (rule K14).
-const tcpEstablished = 3;
-const protocolTcp = 6;
-
 /**
  * Brings committed changes into this node's kernel. It keeps keys, not messages (rule K11): what to send for a flow is
  * read from the table when its turn comes, deletes first, then flows that others depend on, then related ones.
  */
 export class Applier {
+  readonly hold: Hold;
   readonly #options: ApplierOptions;
   readonly #dependencies: ApplierDependencies;
   readonly #deletes: KeyQueue;
@@ -73,10 +54,7 @@ export class Applier {
   readonly #key = new Uint8Array(FLOW_KEY_BYTES_MAX);
   readonly #probe = new FlowKeyProbe();
   readonly #flow = new FlowRecord();
-  /** The flows of the batch in flight, by position, to find their rows again when the results are in. */
-  readonly #sent: FlowRecord[] = [];
-  readonly #verbs: Uint8Array;
-  readonly #collisions: Collisions;
+  readonly #injector: Injector;
   #mode: ApplierMode = 'blocked';
   #running = false;
   /** Number of the pass that runs, or ran last; each takes what waits when it begins. */
@@ -92,13 +70,13 @@ export class Applier {
     this.#deletes = new KeyQueue(options.queueBytesMax);
     this.#upserts = new KeyQueue(options.queueBytesMax);
     this.#related = new KeyQueue(options.queueBytesMax);
-    this.#verbs = new Uint8Array(options.batchMessagesMax);
-    this.#collisions = new Collisions({
+    this.hold = new Hold(options);
+    this.#injector = new Injector(options, {
       ...dependencies,
-      mayDelete: () => this.#mode === 'standby',
-      deleteKernelEntry: (entry) => this.deleteKernelEntry(entry),
+      hold: this.hold,
+      mode: () => this.#mode,
       enqueue: (slot) => this.enqueue(slot),
-      onFound: (slot) => this.#markInKernel(slot, true),
+      deleteKernelEntry: (flow) => this.deleteKernelEntry(flow),
     });
   }
 
@@ -266,156 +244,27 @@ export class Applier {
   }
 
   async #drainDeletes(): Promise<void> {
-    for (let left = this.#deletes.count; left > 0; ) {
-      const batch = this.#dependencies.kernel.newBatch();
-      for (; left > 0 && batch.count < this.#options.batchMessagesMax; left -= 1) {
-        this.#takeDelete(batch);
-      }
-      await this.#send(batch);
-    }
-  }
-
-  #takeDelete(batch: KernelBatch): void {
-    const length = this.#deletes.shift(this.#key);
-    if (length === 0 || this.#mode !== 'standby') return;
-    const sent = this.#cell(batch.count);
-    readFlowKey(this.#key, 0, sent);
-    this.#verbs[batch.count] = Verb.delete;
-    batch.delete(sent);
-  }
-
-  async #drainUpserts(queue: KeyQueue, count: number): Promise<void> {
-    for (let left = count; left > 0; ) {
-      const batch = this.#dependencies.kernel.newBatch();
-      for (; left > 0 && batch.count < this.#options.batchMessagesMax; left -= 1) {
-        this.#takeUpsert(queue, batch);
-      }
-      await this.#send(batch);
-    }
-  }
-
-  #takeUpsert(queue: KeyQueue, batch: KernelBatch): void {
-    const { table, domain } = this.#dependencies;
-    const length = queue.shift(this.#key);
-    const slot = length === 0 ? -1 : table.findKey(this.#key, 0, length);
-    if (slot < 0) return;
-    this.#unmarkQueued(slot);
-    const flags = table.localFlags(slot);
-    const exists = (flags & SlotFlag.inKernel) !== 0;
-    if (this.#mode === 'addOnly' && (exists || flags & SlotFlag.destroyedHere)) return;
-    if (this.#mode !== 'addOnly' && this.#mode !== 'standby') return;
-    const sent = this.#cell(batch.count);
-    table.read(slot, sent);
-    if (!domain.contains(sent)) return;
-    if (!isInjectable(sent)) {
-      this.#dependencies.counters.incomplete += 1;
-      return;
-    }
-    sent.attributes &= ~attributesRefused(flags);
-    const inject = {
-      timeoutSeconds: this.injectTimeoutSeconds(sent),
-      withStatus: (flags & SlotFlag.statusRefused) === 0,
-    };
-    this.#verbs[batch.count] = exists ? Verb.update : Verb.create;
-    if (exists) batch.update(sent, inject);
-    else batch.create(sent, inject);
-  }
-
-  /** Rule K14: a standby sees no packets of the flow, so it keeps it longer than the flow has left. */
-  injectTimeoutSeconds(flow: FlowFields): number {
-    const isEstablished = flow.protocol === protocolTcp && flow.tcpState === tcpEstablished;
-    const { tcpEstablishedSeconds, holdSeconds } = this.#options;
-    return isEstablished ? tcpEstablishedSeconds : flow.timeoutSeconds + holdSeconds;
-  }
-
-  /** Rule K14: a hold that ran down, or was undone by a packet, is due to be restored. */
-  needsHold(row: FlowFields, entry: FlowFields): boolean {
-    return (
-      entry.timeoutSeconds < Math.min(this.injectTimeoutSeconds(row), this.#options.holdSeconds) / 2
+    await this.#drainQueue(this.#deletes, this.#deletes.count, (length) =>
+      this.#injector.addDelete(this.#key, length),
     );
   }
 
-  #cell(position: number): FlowRecord {
-    const cell = this.#sent[position] ?? new FlowRecord();
-    this.#sent[position] = cell;
-    return cell;
+  async #drainUpserts(queue: KeyQueue, count: number): Promise<void> {
+    await this.#drainQueue(queue, count, (length) => this.#injector.addUpsert(this.#key, length));
   }
 
-  async #send(batch: KernelBatch): Promise<void> {
-    if (batch.count === 0) return;
-    const results = await this.#dependencies.kernel.execute(batch);
-    const collided: FlowRecord[] = [];
-    for (let position = 0; position < batch.count; position += 1) {
-      const flow = this.#sent[position]!;
-      if (this.#onResult(this.#verbs[position]!, flow, results[position]!)) {
-        const copy = new FlowRecord();
-        copy.copyFrom(flow);
-        collided.push(copy);
+  async #drainQueue(
+    queue: KeyQueue,
+    count: number,
+    add: (keyLength: number) => void,
+  ): Promise<void> {
+    for (let left = count; left > 0; ) {
+      this.#injector.begin();
+      for (; left > 0 && this.#injector.count < this.#options.batchMessagesMax; left -= 1) {
+        add(queue.shift(this.#key));
       }
+      await this.#injector.send();
     }
-    if (collided.length > 0) await this.#collisions.resolve(collided);
-  }
-
-  /** Whether the create found something in its way. */
-  #onResult(verb: number, flow: FlowRecord, errno: number): boolean {
-    const { table, counters } = this.#dependencies;
-    const slot = table.find(flow);
-    if (errno === Errno.none) {
-      if (verb === Verb.create) counters.kernelCreates += 1;
-      else if (verb === Verb.update) counters.kernelUpdates += 1;
-      else counters.kernelDeletes += 1;
-      if (slot >= 0) this.#markInKernel(slot, verb !== Verb.delete);
-      return false;
-    }
-    if (verb === Verb.delete && errno === Errno.enoent) {
-      if (slot >= 0) this.#markInKernel(slot, false);
-      return false;
-    }
-    if (verb === Verb.create && errno === Errno.eexist) return true;
-    if (verb === Verb.update && errno === Errno.enoent && slot >= 0) {
-      this.#markInKernel(slot, false);
-      this.enqueue(slot);
-      return false;
-    }
-    if (
-      verb === Verb.update &&
-      errno === Errno.ebusy &&
-      slot >= 0 &&
-      this.#retryWithoutStatus(slot)
-    ) {
-      return false;
-    }
-    if (slot >= 0 && verb !== Verb.delete && this.#retryWithout(slot, flow, errno)) return false;
-    countBy(counters.kernelFailures, this.#dependencies.errnoName(errno));
-    return false;
-  }
-
-  /** Rule K13: better a flow without its helper, master or labels than no flow. */
-  #retryWithout(slot: number, flow: FlowRecord, errno: number): boolean {
-    const { table, counters } = this.#dependencies;
-    const refused = refusedAttributes(errno, flow.attributes);
-    if (refused === 0) return false;
-    for (const name of namesOfRefused(refused)) countBy(counters.attributesRefused, name);
-    table.setLocalFlags(slot, table.localFlags(slot) | refusedFlags(refused));
-    this.enqueue(slot);
-    return true;
-  }
-
-  /** The kernel takes no status bit back, and refuses the whole message: the rest is worth sending without them. */
-  #retryWithoutStatus(slot: number): boolean {
-    const { table } = this.#dependencies;
-    const flags = table.localFlags(slot);
-    if (flags & SlotFlag.statusRefused) return false;
-    table.setLocalFlags(slot, flags | SlotFlag.statusRefused);
-    this.enqueue(slot);
-    return true;
-  }
-
-  #markInKernel(slot: number, present: boolean): void {
-    const { table } = this.#dependencies;
-    const kept = table.localFlags(slot) & ~(SlotFlag.inKernel | SlotFlag.retried);
-    const found = SlotFlag.inKernel | SlotFlag.seenInKernel;
-    table.setLocalFlags(slot, present ? (kept | found) & ~SlotFlag.destroyedHere : kept);
   }
 
   #unmarkQueued(slot: number): void {

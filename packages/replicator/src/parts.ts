@@ -4,10 +4,12 @@ import type { Applier } from './applier.ts';
 import { Capture } from './capture.ts';
 import type { Domain } from './domain.ts';
 import { HolderWatch } from './holder-watch.ts';
+import { KernelEvents } from './kernel-events.ts';
 import type { ReplicatorOptions } from './options.ts';
 import type { Consensus } from './ports.ts';
 import type { Promotion } from './promotion.ts';
 import { Readiness } from './readiness.ts';
+import { ReconcileSchedule } from './reconcile-schedule.ts';
 import { Reconciler, type ReconcilerDependencies } from './reconciler.ts';
 import type { ReplicatorDependencies } from './replicator.ts';
 
@@ -16,6 +18,8 @@ export interface Parts {
   readonly consensus: Consensus;
   readonly capture: Capture;
   readonly reconciler: Reconciler;
+  readonly schedule: ReconcileSchedule;
+  readonly kernelEvents: KernelEvents;
   readonly activation: Activation;
   readonly announcer: Announcer;
   readonly holderWatch: HolderWatch;
@@ -46,12 +50,15 @@ export function makeParts(options: ReplicatorOptions, context: PartsContext): Pa
     kernelIndex: () => context.applier.kernelIndex,
     onChange: context.onReadiness,
   });
+  const reconciler = new Reconciler(options.reconciler, { ...context, capture });
   return {
     consensus: context.consensus,
     capture,
     activation,
     readiness,
-    reconciler: new Reconciler(options.reconciler, { ...context, capture }),
+    reconciler,
+    schedule: new ReconcileSchedule(options.reconciler, { ...context, reconciler, readiness }),
+    kernelEvents: new KernelEvents({ ...context, capture, reconciler }),
     holderWatch: new HolderWatch(
       { ...options, holderLostMs: options.activity.holderLostMs },
       {

@@ -214,7 +214,7 @@ export class Reconciler {
       : FlowAttribute.reply;
     if (differs === 0) {
       const { applier } = this.#dependencies;
-      if (round.truth === 'table' && applier.needsHold(this.#flow, entry)) applier.enqueue(slot);
+      if (round.truth === 'table' && applier.hold.isDue(this.#flow, entry)) applier.enqueue(slot);
       return;
     }
     round.updated += 1;

@@ -8,16 +8,14 @@ import { SlotFlag } from './local-flag.ts';
 import type { ReplicatorCounters } from './metrics.ts';
 import type { ReplicatorOptions } from './options.ts';
 import { makeParts, type Parts } from './parts.ts';
-import {
-  type Activity,
-  type AddressSource,
-  type Clock,
-  type Consensus,
-  type Kernel,
-  type KernelEventCursor,
-  KernelEventKind,
-  type Logger,
-  type ReadinessSink,
+import type {
+  Activity,
+  AddressSource,
+  Clock,
+  Consensus,
+  Kernel,
+  Logger,
+  ReadinessSink,
 } from './ports.ts';
 import { Promotion } from './promotion.ts';
 import type { AppliedListener } from './state-machine.ts';
@@ -66,7 +64,6 @@ export class Replicator implements AppliedListener {
   readonly #report: VrrpReport;
   #backupSinceMs: number;
   #readySinceMs = Number.POSITIVE_INFINITY;
-  #lastReconcileMs = 0;
   #addresses: ReadonlySet<string>;
   #cancelTick: (() => void) | null = null;
   #stopped = false;
@@ -92,7 +89,7 @@ export class Replicator implements AppliedListener {
       counters,
       errnoName,
       onProgress: () => this.#parts?.readiness.check(),
-      onRepairNeeded: (reason) => this.#reconcile(reason),
+      onRepairNeeded: (reason) => this.#parts?.schedule.request(reason),
     });
     this.applier.setAppliedIndex(appliedIndex);
     this.#promotion = new Promotion(options, {
@@ -141,7 +138,7 @@ export class Replicator implements AppliedListener {
     this.#dependencies.activity.onChange(() => this.#onVrrp());
     this.#report.start(this.#dependencies.activity.state === 'MASTER');
     await this.#dependencies.kernel.listen({
-      onEvents: (events) => this.#onKernelEvents(events),
+      onEvents: (events) => this.parts.kernelEvents.handle(events),
       onOverrun: () => this.#onOverrun(),
     });
     consensus.onChange(() => this.#tick());
@@ -183,6 +180,7 @@ export class Replicator implements AppliedListener {
     this.#cancelTick?.();
     this.#parts?.activation.stop();
     this.#parts?.capture.stop();
+    this.#parts?.schedule.stop();
     this.applier.setMode('blocked');
   }
 
@@ -263,35 +261,6 @@ export class Replicator implements AppliedListener {
     this.applier.setAppliedIndex(index);
   }
 
-  #onKernelEvents(events: KernelEventCursor): void {
-    const { capture, reconciler } = this.parts;
-    const { counters } = this.#dependencies;
-    while (events.next()) {
-      const { kind, entry, portId } = events;
-      if (kind === KernelEventKind.new) counters.events.new += 1;
-      else if (kind === KernelEventKind.update) counters.events.update += 1;
-      else counters.events.destroy += 1;
-      reconciler.noteEvent(entry);
-      if (capture.running) capture.handle(kind, entry, portId);
-      else if (kind === KernelEventKind.destroy) this.#onDestroyHere(entry);
-    }
-    capture.flush();
-  }
-
-  /**
-   * A flow left this kernel while another node's, or nobody's, is the truth. Once this node may be carrying traffic that is
-   * the flow's end (rule K8); before, it is a hold that ran out or somebody's delete, and the kernel follows the table.
-   */
-  #onDestroyHere(entry: FlowFields): void {
-    const { table } = this.#dependencies;
-    const slot = table.find(entry);
-    if (slot < 0) return;
-    const flags = table.localFlags(slot) & ~SlotFlag.inKernel;
-    const isEnd = this.applier.mode === 'addOnly';
-    table.setLocalFlags(slot, isEnd ? flags | SlotFlag.destroyedHere : flags);
-    if (!isEnd) this.applier.enqueue(slot);
-  }
-
   #truth(): 'kernel' | 'table' | null {
     if (this.applier.mode === 'active') return 'kernel';
     return this.applier.mode === 'standby' ? 'table' : null;
@@ -299,7 +268,7 @@ export class Replicator implements AppliedListener {
 
   #onOverrun(): void {
     this.#dependencies.counters.overruns += 1;
-    this.#reconcile('overrun');
+    this.parts.schedule.request('overrun');
   }
 
   #onActive(epoch: number): void {
@@ -308,7 +277,7 @@ export class Replicator implements AppliedListener {
     this.parts.capture.start(this.options.group, epoch);
     // Says at once that the promotion is complete, not only that this node lives.
     this.parts.announcer.signLife(epoch);
-    this.#reconcile('activation');
+    this.parts.schedule.request('activation');
     this.parts.readiness.check();
   }
 
@@ -337,7 +306,7 @@ export class Replicator implements AppliedListener {
 
   #becomeStandby(reason: string): void {
     this.applier.setMode(this.#heardActive ? 'standby' : 'blocked');
-    this.#reconcile(reason);
+    this.#parts?.schedule.request(reason);
   }
 
   /** Rule K9: this node may inject once an active node that lives was heard. */
@@ -347,28 +316,9 @@ export class Replicator implements AppliedListener {
     if (this.applier.mode === 'blocked') this.#becomeStandby('start');
   }
 
-  #reconcile(reason: string): void {
-    if (this.#stopped || this.#parts === null) return;
-    this.#lastReconcileMs = this.#dependencies.clock.nowMs();
-    void this.#reconcileOnce(reason).catch((error) =>
-      this.#dependencies.logger.error({ error, reason }, 'reconcile failed'),
-    );
-  }
-
-  /** Runs one round with the truth where it is now, and resolves when its repairs are done. */
-  async #reconcileOnce(reason: string): Promise<void> {
-    const result = await this.parts.reconciler.run(reason, 'repair');
-    if (result === null) return;
-    this.#promotion.noteCompared();
-    await this.applier.drained();
-    if (result.truth === 'table' && this.#truth() === 'table') this.applier.confirmCompared();
-    this.#lastReconcileMs = this.#dependencies.clock.nowMs();
-    this.parts.readiness.check();
-  }
-
   /** A full round on request of a person. */
   reconcileNow(reason: string): Promise<void> {
-    return this.#reconcileOnce(reason);
+    return this.parts.schedule.run(reason);
   }
 
   /** Rule K10: BACKUP and level for a while, and still in contact. */
@@ -432,13 +382,13 @@ export class Replicator implements AppliedListener {
   /** Everything that is decided from levels, at a pace: nothing depends on having seen an edge. */
   #tick(): void {
     if (this.#stopped) return;
-    const { announcer, readiness, holderWatch } = this.parts;
+    const { announcer, readiness, holderWatch, schedule } = this.parts;
     this.#seekLiving();
     this.#followMastering();
     announcer.check();
     readiness.check();
     holderWatch.check();
-    this.#reconcileWhenDue();
+    schedule.check();
     this.#showReadiness();
   }
 
@@ -447,11 +397,5 @@ export class Replicator implements AppliedListener {
     this.parts.announcer.once('living', async () => {
       this.#livingAfterIndex = await this.parts.consensus.readIndex();
     });
-  }
-
-  #reconcileWhenDue(): void {
-    if (this.parts.reconciler.running) return;
-    const sinceMs = this.#dependencies.clock.nowMs() - this.#lastReconcileMs;
-    if (sinceMs >= this.options.reconciler.intervalMs) this.#reconcile('background');
   }
 }

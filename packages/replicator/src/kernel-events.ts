@@ -1,0 +1,64 @@
+import type { FlowFields } from '@raftwall/flow-table';
+import type { Applier } from './applier.ts';
+import type { Capture } from './capture.ts';
+import { SlotFlag } from './local-flag.ts';
+import type { ReplicatorCounters } from './metrics.ts';
+import { type KernelEventCursor, KernelEventKind } from './ports.ts';
+import type { Reconciler } from './reconciler.ts';
+
+/** Rows by key, and the local flags beside each row. */
+interface ObservedTable {
+  find(flow: FlowFields): number;
+  localFlags(slot: number): number;
+  setLocalFlags(slot: number, flags: number): void;
+}
+
+export interface KernelEventsDependencies {
+  readonly table: ObservedTable;
+  readonly capture: Capture;
+  readonly reconciler: Reconciler;
+  readonly applier: Applier;
+  readonly counters: ReplicatorCounters;
+}
+
+/** What this kernel reports: to capture while this node is active, else only for the repair of this kernel. */
+export class KernelEvents {
+  readonly #dependencies: KernelEventsDependencies;
+
+  constructor(dependencies: KernelEventsDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  handle(events: KernelEventCursor): void {
+    const { capture, reconciler } = this.#dependencies;
+    while (events.next()) {
+      const { kind, entry, portId } = events;
+      this.#count(kind);
+      reconciler.noteEvent(entry);
+      if (capture.running) capture.handle(kind, entry, portId);
+      else if (kind === KernelEventKind.destroy) this.#onDestroyHere(entry);
+    }
+    capture.flush();
+  }
+
+  #count(kind: number): void {
+    const { events } = this.#dependencies.counters;
+    if (kind === KernelEventKind.new) events.new += 1;
+    else if (kind === KernelEventKind.update) events.update += 1;
+    else events.destroy += 1;
+  }
+
+  /**
+   * A flow left this kernel while another node's, or nobody's, is the truth. Once this node may be carrying traffic that is
+   * the flow's end (rule K8); before, it is a hold that ran out or somebody's delete, and the kernel follows the table.
+   */
+  #onDestroyHere(entry: FlowFields): void {
+    const { table, applier } = this.#dependencies;
+    const slot = table.find(entry);
+    if (slot < 0) return;
+    const flags = table.localFlags(slot) & ~SlotFlag.inKernel;
+    const isEnd = applier.mode === 'addOnly';
+    table.setLocalFlags(slot, isEnd ? flags | SlotFlag.destroyedHere : flags);
+    if (!isEnd) applier.enqueue(slot);
+  }
+}
