@@ -26,6 +26,6 @@ export class Hold {
   }
 }
 
-export function isEstablishedTcp(flow: FlowFields): boolean {
+function isEstablishedTcp(flow: FlowFields): boolean {
   return flow.protocol === protocolTcp && flow.tcpState === tcpEstablished;
 }
