@@ -88,8 +88,10 @@ class WiredNode implements RunningNode {
     const storage = await this.#openStorage();
     const host = await this.#joinHost();
     const replicator = this.#makeReplicator(storage, host);
+    const checkpointer = this.#makeCheckpointer(storage, replicator);
     const stateMachine = new ReplicatedStateMachine(storage.applied, {
       ...storage,
+      checkpoint: checkpointer,
       counters: replicator.dependencies.counters,
       listener: replicator,
     });
@@ -98,7 +100,11 @@ class WiredNode implements RunningNode {
     host.vrrp.follow(consensus);
     this.#stops.push(async () => replicator.stop());
     await replicator.start(consensus);
-    this.#checkpoint(storage, stateMachine, raft, replicator);
+    checkpointer.start({
+      position: () => stateMachine.position(),
+      compact: (index) => raft.compact(index),
+    });
+    this.#stops.push(() => checkpointer.stop());
     await this.#serve(replicator);
     this.#leave = async () => {
       await replicator.leave();
@@ -180,32 +186,19 @@ class WiredNode implements RunningNode {
     return raft;
   }
 
-  #checkpoint(
-    { checkpoint, state, applied }: Storage,
-    stateMachine: ReplicatedStateMachine,
-    raft: RaftNode<Outcome>,
-    replicator: Replicator,
-  ): void {
-    const checkpointer = new Checkpointer(
-      { intervalMs: checkpointIntervalMs },
+  #makeCheckpointer({ checkpoint, applied }: Storage, replicator: Replicator): Checkpointer {
+    return new Checkpointer(
+      { intervalMs: checkpointIntervalMs, writtenIndex: applied.index },
       {
         store: checkpoint,
         clock: this.#clock,
         logger: this.#logger,
-        position: () => ({
-          index: stateMachine.appliedIndex,
-          term: stateMachine.appliedTerm,
-          meta: state.encode(),
-        }),
-        compact: (index) => raft.compact(index),
         onFailure: (error) => {
           replicator.fail(`the checkpoint failed: ${error.message}`);
           this.#onFailure(error);
         },
       },
     );
-    checkpointer.start(applied.index);
-    this.#stops.push(() => checkpointer.stop());
   }
 
   async #serve(replicator: Replicator): Promise<void> {

@@ -2,13 +2,14 @@ import { FlowSnapshotDamagedError } from './errors.ts';
 
 /** Reads runs of a given length out of chunks that are cut elsewhere. Holds at most one chunk and the run asked for. */
 export class ByteStream {
-  readonly #chunks: AsyncIterator<Uint8Array>;
+  readonly #chunks: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
   #chunk: Uint8Array = new Uint8Array(0);
   #at = 0;
   #offset = 0;
 
-  constructor(chunks: AsyncIterable<Uint8Array>) {
-    this.#chunks = chunks[Symbol.asyncIterator]();
+  constructor(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) {
+    this.#chunks =
+      Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
   }
 
   /** Bytes read so far. */

@@ -44,7 +44,7 @@ export function packFlowTable(
  * @throws {FlowSnapshotVersionError} If a newer release made it.
  */
 export async function unpackFlowTable(
-  content: AsyncIterable<Uint8Array>,
+  content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   table: FlowTable,
 ): Promise<CheckpointPosition> {
   const stream = new ByteStream(content);

@@ -132,6 +132,22 @@ export class Activation {
     if (this.#state === 'refused' && this.isMaster) this.#attempt();
   }
 
+  /**
+   * The committed state was replaced by a snapshot: what was decided in between was not told one by one, and capture
+   * has to begin anew in any case (rules T5, A2).
+   */
+  onRestored(index: number): void {
+    const group = this.#dependencies.state().group(this.#options.group);
+    const { epoch } = this;
+    if (epoch > 0 && group.epoch !== epoch) this.#onOtherActivation(group.node ?? 'a snapshot');
+    else if (epoch > 0) this.#becomeInactive(this.isMaster ? 'refused' : 'standby');
+    if (this.#state === 'activating' && this.#attempts.has(group.attempt)) {
+      this.#onOwnActivation(index);
+    }
+    if (this.#state !== 'refused' || !this.isMaster) return;
+    if (group.released || group.node === this.#options.node) this.#attempt();
+  }
+
   #followVrrp(): void {
     if (this.#stopped) return;
     const { activity } = this.#dependencies;

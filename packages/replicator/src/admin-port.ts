@@ -99,7 +99,15 @@ export interface AdminPort {
 /** A line of the event stream (`GET /v1/events`). Times are wall-clock milliseconds, for people only. */
 export interface NodeEvent {
   readonly atMs: number;
-  readonly kind: 'role' | 'leader' | 'activation' | 'vrrp' | 'ready' | 'reconcile' | 'storage';
+  readonly kind:
+    | 'role'
+    | 'leader'
+    | 'activation'
+    | 'vrrp'
+    | 'ready'
+    | 'reconcile'
+    | 'snapshot'
+    | 'storage';
   readonly message: string;
   readonly details: Readonly<Record<string, string | number | boolean | null>>;
 }

@@ -104,6 +104,12 @@ export class Applier {
     else this.#clear();
   }
 
+  /** Another table is put in the place of this one: what this node knew of its kernel is worth nothing (rule T5). */
+  reset(): void {
+    this.setMode('blocked');
+    this.#kernelIndex = 0;
+  }
+
   /** Kernel and table were compared since the mode became `standby`: from now on an empty queue means level. */
   confirmCompared(): void {
     this.#levelHeld = false;

@@ -195,6 +195,15 @@ export class ClusterState {
     this.#members.set(node, { id: node, addresses, kernelIncarnation, level: true });
   }
 
+  /** Becomes what a snapshot holds; `other` is not used afterwards. */
+  replaceWith(other: ClusterState): void {
+    this.#groups.clear();
+    this.#members.clear();
+    for (const group of other.groups()) this.#groups.set(group.name, group);
+    for (const member of other.members()) this.#members.set(member.id, member);
+    this.#flowsMax = other.#flowsMax;
+  }
+
   /** Bytes for the checkpoint's `meta` (rule T1). */
   encode(): Uint8Array {
     const groups = this.groups().map((g) => [

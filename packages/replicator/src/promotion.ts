@@ -33,6 +33,12 @@ export class Promotion {
     this.#compared = true;
   }
 
+  /** The table was replaced, and the flags with it. */
+  forget(): void {
+    this.#compared = false;
+    this.#before = null;
+  }
+
   noteActivation(before: GroupState): void {
     this.#before = before;
   }

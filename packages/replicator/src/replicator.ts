@@ -261,6 +261,27 @@ export class Replicator implements AppliedListener {
     this.applier.setAppliedIndex(index);
   }
 
+  onRestoring(): void {
+    this.applier.reset();
+    this.#promotion.forget();
+    this.#parts?.readiness.reset();
+  }
+
+  /** As after a restart: nothing is known of this kernel, and a living active node has yet to be heard (rules T5, K9). */
+  onRestored(index: number): void {
+    this.#heardActive = false;
+    this.#livingAfterIndex = Number.POSITIVE_INFINITY;
+    this.onApplied(index);
+    this.events.add('snapshot', `the table was replaced by a snapshot of index ${index}`, {
+      index,
+    });
+    this.#publishAddresses();
+    if (this.#parts === null) return;
+    if (this.#dependencies.activity.mastering) this.applier.setMode('addOnly');
+    this.#parts.activation.onRestored(index);
+    this.#showReadiness();
+  }
+
   #truth(): 'kernel' | 'table' | null {
     if (this.applier.mode === 'active') return 'kernel';
     return this.applier.mode === 'standby' ? 'table' : null;

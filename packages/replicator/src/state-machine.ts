@@ -1,4 +1,5 @@
 import {
+  type CheckpointPosition,
   FlowCodecError,
   FlowCodecVersionError,
   type FlowFields,
@@ -6,15 +7,18 @@ import {
   FlowRecord,
   type FlowTable,
   OperationWriter,
+  packFlowTable,
+  unpackFlowTable,
 } from '@raftwall/flow-table';
-import { type ClusterConfig, type Entry, EntryType, type StateMachine } from 'raft-ts';
 import {
-  accepted,
-  type ClusterState,
-  type GroupState,
-  type Outcome,
-  refused,
-} from './cluster-state.ts';
+  type ClusterConfig,
+  type Entry,
+  EntryType,
+  type SnapshotContent,
+  type SnapshotMeta,
+  type StateMachine,
+} from 'raft-ts';
+import { accepted, ClusterState, type GroupState, type Outcome, refused } from './cluster-state.ts';
 import {
   type ActivateCommand,
   type AliveCommand,
@@ -41,11 +45,21 @@ export interface AppliedListener {
   onFlowRemoved(flow: FlowFields): void;
   /** Everything up to `index` is applied. */
   onApplied(index: number): void;
+  /** Table and state are about to be replaced by a snapshot: nothing may be done on their word until `onRestored`. */
+  onRestoring(): void;
+  /** They are those of `index`; what was decided up to there was not told one by one. */
+  onRestored(index: number): void;
+}
+
+/** The table's durable form, which is written anew when the table is replaced; the `Checkpointer`. */
+export interface ReplaceableCheckpoint {
+  replace(fill: () => Promise<void>): Promise<void>;
 }
 
 export interface StateMachineDependencies {
   readonly state: ClusterState;
   readonly table: FlowTable;
+  readonly checkpoint: ReplaceableCheckpoint;
   readonly counters: ReplicatorCounters;
   readonly listener: AppliedListener;
 }
@@ -87,6 +101,38 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
       this.#dependencies.listener.onApplied(last.index);
     }
     return outcomes;
+  }
+
+  /**
+   * State and flows for a member that the log does not reach. The state is that of the call; the flows are read while applying
+   * goes on and may be newer, which replay of the log behind makes right (rule T1).
+   */
+  snapshot(): SnapshotContent {
+    return packFlowTable(this.#dependencies.table, this.position());
+  }
+
+  /** What is applied now, as the checkpoint keeps it (rule T1). */
+  position(): CheckpointPosition {
+    const { state } = this.#dependencies;
+    return { index: this.#appliedIndex, term: this.#appliedTerm, meta: state.encode() };
+  }
+
+  /**
+   * Becomes what another member's `snapshot` gave (rule T5).
+   *
+   * @throws {FlowSnapshotDamagedError | FlowSnapshotVersionError | ClusterStateFormatError} If it is none; then there is no state.
+   */
+  async restore(meta: SnapshotMeta, content: SnapshotContent): Promise<void> {
+    const { table, state, checkpoint, listener } = this.#dependencies;
+    listener.onRestoring();
+    await checkpoint.replace(async () => {
+      table.clear();
+      const position = await unpackFlowTable(content, table);
+      state.replaceWith(ClusterState.decode(position.meta));
+    });
+    this.#appliedIndex = meta.lastIndex;
+    this.#appliedTerm = meta.lastTerm;
+    listener.onRestored(meta.lastIndex);
   }
 
   #applyEntry(entry: Entry): Outcome {

@@ -1,5 +1,5 @@
 import { FlowTable } from '@raftwall/flow-table';
-import { type Entry, EntryType } from 'raft-ts';
+import { type Entry, EntryType, initialConfig, type SnapshotMeta } from 'raft-ts';
 import { ClusterState, type Outcome } from '../../src/cluster-state.ts';
 import { type Command, decodeCommand, encodeCommand } from '../../src/command.ts';
 import { ReplicatorCounters } from '../../src/metrics.ts';
@@ -74,6 +74,8 @@ export class FakeNode implements Consensus {
   readonly kernel = new FakeKernel();
   readonly outcomes = new Map<number, Outcome>();
   connected = true;
+  /** What it proposes reaches the log, and nothing of the log reaches it. */
+  deaf = false;
   vrrp: VrrpState = 'BACKUP';
   mastering = false;
   trackFile = -1;
@@ -124,7 +126,14 @@ export class FakeNode implements Consensus {
     const index = this.machine?.appliedIndex ?? 0;
     this.machine = new ReplicatedStateMachine(
       { index, term: 1 },
-      { state: this.state, table: this.table, counters: this.counters, listener: this.replicator },
+      {
+        state: this.state,
+        table: this.table,
+        // No disk here: the table is filled at once.
+        checkpoint: { replace: (fill) => fill() },
+        counters: this.counters,
+        listener: this.replicator,
+      },
     );
     this.#running = true;
     await this.replicator.start(this);
@@ -161,18 +170,36 @@ export class FakeNode implements Consensus {
   }
 
   catchUp(): void {
-    if (!this.connected || !this.#running) return;
+    if (!this.connected || this.deaf || !this.#running) return;
     while (this.machine.appliedIndex < this.#cluster.log.length) {
       const entry = this.#cluster.log[this.machine.appliedIndex]!;
       this.outcomes.set(entry.index, this.machine.apply([entry])[0]!);
     }
   }
 
+  /** Gets what another node has instead of the log behind which it has fallen. */
+  async restoreFrom(other: FakeNode): Promise<void> {
+    this.connected = false;
+    await this.machine.restore(other.snapshotMeta(), other.machine.snapshot());
+    this.connected = true;
+    this.catchUp();
+  }
+
+  /** What a snapshot of this node would say of itself. */
+  snapshotMeta(): SnapshotMeta {
+    const { appliedIndex: lastIndex, appliedTerm: lastTerm } = this.machine;
+    const config = initialConfig({ [this.id]: `${this.id}:1` });
+    const content = { bytes: 0, digest: '', formatVersion: 1 };
+    return { lastIndex, lastTerm, config, configIndex: 0, ...content };
+  }
+
   async propose(command: Uint8Array): Promise<Outcome> {
     await Promise.resolve();
     if (!this.connected || !this.#running) throw new Error('no leader');
     if (this.#cluster.drops(decodeCommand(command))) throw new Error('dropped');
-    return this.outcomes.get(this.#cluster.append(command))!;
+    const index = this.#cluster.append(command);
+    if (this.deaf) throw new Error('outcome unknown');
+    return this.outcomes.get(index)!;
   }
 
   async readIndex(): Promise<number> {
