@@ -52,7 +52,7 @@ export interface AppliedListener {
 }
 
 /** The table's durable form, which is written anew when the table is replaced; the `Checkpointer`. */
-export interface ReplaceableCheckpoint {
+interface ReplaceableCheckpoint {
   replace(fill: () => Promise<void>): Promise<void>;
 }
 
