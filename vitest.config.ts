@@ -7,7 +7,11 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/*/test/unit/**/*.test.ts', 'test/repository/**/*.test.ts'],
+          include: [
+            'packages/*/test/unit/**/*.test.ts',
+            'packages/raft-ts/test/{paper,golden,bugs}/**/*.test.ts',
+            'test/repository/**/*.test.ts',
+          ],
         },
       },
       { test: { name: 'contract', include: ['packages/*/test/contract/**/*.test.ts'] } },

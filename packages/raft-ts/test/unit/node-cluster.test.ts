@@ -63,20 +63,6 @@ describe('RaftNode in one process', () => {
     expect(machine.applied.map((entry) => new TextDecoder().decode(entry.data))).toEqual(names);
   });
 
-  it('B35 repeated request: what the network doubles stands in the log once', async () => {
-    const members = await open('a', 'b', 'c');
-    const leader = await awaitLeader(cluster);
-    network.copies = (message) => (message.kind === 'propose' ? 2 : 1);
-    const { node, machine } = members.find((member) => member.node.id !== leader)!;
-    for (const name of ['x', 'y']) await node.propose(text(name));
-    await node.propose(text('z'));
-    expect(machine.applied.map((entry) => new TextDecoder().decode(entry.data))).toEqual([
-      'x',
-      'y',
-      'z',
-    ]);
-  });
-
   it('moves leadership when a follower asks for it', async () => {
     const members = await open('a', 'b', 'c');
     const leader = await awaitLeader(cluster);
@@ -114,30 +100,6 @@ describe('RaftNode in one process', () => {
     const next = await awaitLeader(cluster);
     expect(next).not.toBe(leader.node.id);
     await leader.node.close();
-  });
-
-  it('B34 read error: the leader stops instead of sending a gap', async () => {
-    const limits = { tailBytesMax: 1, inflightMessagesMax: 1, appendBytesMax: 1 };
-    network = new LocalNetwork();
-    cluster = await openCluster(['a', 'b', 'c'], network, limits);
-    const leader = cluster.get(await awaitLeader(cluster))!;
-    const others = [...cluster.values()].filter((member) => member !== leader);
-    await leader.node.propose(text('x'));
-    network.cut.add(others[0]!.node.id);
-    for (let i = 0; i < 20; i++) await leader.node.propose(text(`${i}`));
-    const failed = new Promise((resolve) => leader.node.on('storageFailed', resolve));
-    const heard: number[] = [];
-    network.onSend = (message) => {
-      if (message.kind !== 'append' || message.from !== leader.node.id) return;
-      if (message.entries.length > 0) heard.push(message.entries[0]!.index - message.prevIndex);
-    };
-    leader.store.fail(new Error('EIO'));
-    network.cut.clear();
-    await failed;
-    expect(heard.every((step) => step === 1)).toBe(true);
-    expect(leader.node.status().stopped).toBeInstanceOf(MemberFailedError);
-    await leader.node.close();
-    cluster.delete(leader.node.id);
   });
 
   it('refuses more proposals than its limit and takes them again afterwards', async () => {

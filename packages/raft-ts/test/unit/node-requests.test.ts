@@ -52,15 +52,6 @@ describe('ProposalTable', () => {
     table.add(2, 3, 100, tooLate);
     expect(tooLate.outcome.value).toBeInstanceOf(ProposalUnknownError);
   });
-
-  it('B35 outcome: what is not decided in time is unknown, never failed', () => {
-    const table = new ProposalTable<string>(0);
-    const waiting = settler();
-    table.add(1, 3, 100, waiting);
-    expect(table.expire(99)).toBe(0);
-    expect(table.expire(100)).toBe(1);
-    expect(waiting.outcome.value).toBeInstanceOf(ProposalUnknownError);
-  });
 });
 
 describe('ForwardInbox', () => {

@@ -1,7 +1,7 @@
 import type { Entry } from '../../../src/core/types.ts';
 import type { RestoredState } from '../../../src/ports.ts';
 import { type SegmentLogSettings, SegmentLogStore } from '../../../src/storage/index.ts';
-import { readAll } from '../../../src/testing/log-store-contract.ts';
+import { appendBatch, readAll, textEntry } from '../../../src/testing/log-store-contract.ts';
 import type { CrashDisk } from './crash-disk.ts';
 
 const settings: SegmentLogSettings = {
@@ -40,4 +40,32 @@ export async function restoreFrom(disk: CrashDisk): Promise<Restored> {
 /** A copy of a disk as a killed process leaves it, so that damaging it leaves the original whole. */
 export function copyOf(disk: CrashDisk): CrashDisk {
   return disk.restart('process');
+}
+
+/** Writes 400 entries in term and vote 400 for `b`: groups of one to four entries over several segments, an overwritten tail among them. */
+export async function fillLog(
+  disk: CrashDisk,
+  random: () => number,
+  isClosed: boolean,
+): Promise<readonly Entry[]> {
+  const upTo = (count: number): number => Math.floor(random() * (count + 1));
+  const store = storeOn(disk);
+  await store.open();
+  await appendBatch(store, { hardState: { term: 400, votedFor: 'b' } });
+  let log: Entry[] = [];
+  let isOverwritten = false;
+  while (log.length < 400) {
+    const truncateFrom: number | null = log.length === 200 && !isOverwritten ? 190 : null;
+    isOverwritten ||= truncateFrom !== null;
+    if (truncateFrom !== null) log = log.slice(0, truncateFrom - 1);
+    const from = log.length + 1;
+    const count = Math.min(1 + upTo(3), log.length < 200 ? 200 - log.length : 400 - log.length);
+    const term = truncateFrom === null ? (log.at(-1)?.term ?? 1) : 7;
+    const text = 'x'.repeat(upTo(200));
+    const entries = Array.from({ length: count }, (_, i) => textEntry(from + i, term, text));
+    await appendBatch(store, { truncateFrom, entries });
+    log = [...log, ...entries];
+  }
+  if (isClosed) await store.close();
+  return log;
 }

@@ -1,9 +1,8 @@
-import { beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Entry } from '../../../src/core/types.ts';
+import { describe, expect, it, vi } from 'vitest';
 import { StorageCorruptionError } from '../../../src/storage/index.ts';
 import { appendBatch, textEntries, textEntry } from '../../../src/testing/log-store-contract.ts';
 import { CrashDisk } from './crash-disk.ts';
-import { copyOf, type Restored, restoreFrom, storeOn } from './log-image.ts';
+import { copyOf, fillLog, restoreFrom, storeOn } from './log-image.ts';
 import { seededRandom } from './random.ts';
 
 // Many small steps, on machines that may be busy.
@@ -18,95 +17,6 @@ const headerBytes = 4096;
 const footerBytes = 64;
 const vote = '/log/vote';
 const segment = (sequence: number): string => `/log/${String(sequence).padStart(16, '0')}.segment`;
-
-/** Groups of one to four entries over several segments, an overwritten tail among them. */
-async function fill(disk: CrashDisk, isClosed: boolean): Promise<readonly Entry[]> {
-  const store = storeOn(disk);
-  await store.open();
-  await appendBatch(store, { hardState: { term: 400, votedFor: 'b' } });
-  let log: Entry[] = [];
-  let isOverwritten = false;
-  while (log.length < 400) {
-    const truncateFrom: number | null = log.length === 200 && !isOverwritten ? 190 : null;
-    isOverwritten ||= truncateFrom !== null;
-    if (truncateFrom !== null) log = log.slice(0, truncateFrom - 1);
-    const from = log.length + 1;
-    const count = Math.min(1 + upTo(3), log.length < 200 ? 200 - log.length : 400 - log.length);
-    const term = truncateFrom === null ? (log.at(-1)?.term ?? 1) : 7;
-    const text = 'x'.repeat(upTo(200));
-    const entries = Array.from({ length: count }, (_, i) => textEntry(from + i, term, text));
-    await appendBatch(store, { truncateFrom, entries });
-    log = [...log, ...entries];
-  }
-  if (isClosed) await store.close();
-  return log;
-}
-
-/** `toEqual` takes its time over each byte. */
-function isSame(found: readonly Entry[], expected: readonly Entry[]): boolean {
-  return (
-    found.length === expected.length &&
-    found.every(({ index, term, data }, i) => {
-      const other = expected[i]!;
-      return index === other.index && term === other.term && Buffer.compare(data, other.data) === 0;
-    })
-  );
-}
-
-async function outcomeOf(disk: CrashDisk): Promise<Restored | 'refused'> {
-  return restoreFrom(disk).catch((error: unknown) => {
-    expect(error).toBeInstanceOf(StorageCorruptionError);
-    return 'refused' as const;
-  });
-}
-
-describe.each([
-  ['stopped in order', true],
-  ['killed', false],
-])('one flipped bit in the log of a member that was %s', (_, isClosed) => {
-  const disk = newDisk();
-  let log: readonly Entry[] = [];
-  let end = 0;
-
-  beforeAll(async () => {
-    log = await fill(disk, isClosed);
-    const names = [...disk.images().keys()].filter((name) => name.endsWith('.segment')).sort();
-    const last = disk.images().get(names.at(-1)!)!;
-    end = last.length;
-    while (last[end - 1] === 0) end -= 1;
-  });
-
-  it('B20 L3: gives all content, a clear error, or the torn mark; never silently less', async () => {
-    const seen = { whole: 0, refused: 0, torn: 0 };
-    for (let round = 0; round < 500; round++) {
-      const damaged = copyOf(disk);
-      const names = [...damaged.images().keys()].filter((name) => !name.endsWith('.spare'));
-      const name = names[upTo(names.length - 1)]!;
-      const image = damaged.images().get(name)!;
-      image[upTo(image.length - 1)]! ^= 1 << upTo(7);
-      const outcome = await outcomeOf(damaged);
-      if (outcome === 'refused') {
-        seen.refused += 1;
-        continue;
-      }
-      expect(outcome.hardState).toEqual({ term: 400, votedFor: 'b' });
-      expect(isSame(outcome.log, log)).toBe(true);
-      seen[outcome.tornLog ? 'torn' : 'whole'] += 1;
-    }
-    expect(seen.refused).toBeGreaterThan(50);
-    expect(seen.whole).toBeGreaterThan(50);
-  });
-
-  it('B20 L3: every bit of the last 600 bytes of the log may flip', async () => {
-    const last = [...disk.images().keys()].filter((name) => name.endsWith('.segment')).sort();
-    for (let offset = end - 600; offset < end; offset++) {
-      const damaged = copyOf(disk);
-      damaged.images().get(last.at(-1)!)![offset]! ^= 1 << upTo(7);
-      const outcome = await outcomeOf(damaged);
-      if (outcome !== 'refused') expect(isSame(outcome.log, log)).toBe(true);
-    }
-  });
-});
 
 describe('rule L3, what a damaged log means', () => {
   const text = 'y'.repeat(100);
@@ -272,7 +182,7 @@ describe('rule L2, the vote file', () => {
 
   it('a lost segment is corruption', async () => {
     const disk = newDisk();
-    await fill(disk, true);
+    await fillLog(disk, random, true);
     const names = [...disk.images().keys()].filter((name) => name.endsWith('.segment'));
     expect(names.length).toBeGreaterThan(3);
     for (const name of names) {

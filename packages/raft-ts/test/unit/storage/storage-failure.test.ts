@@ -4,11 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
-  type FaultEffect,
   FaultyFileSystem,
   nodeFileSystem,
   SegmentLogStore,
-  StorageFailedError,
   StorageFormatError,
   StorageIdentityError,
   StorageLockedError,
@@ -40,52 +38,7 @@ function settingsIn(directory: string, segmentBytes = 8192) {
   return { directory, clusterId: 'c', segmentBytes };
 }
 
-describe('rule B21, fail-stop', () => {
-  const effects: readonly FaultEffect[] = [
-    { kind: 'error', code: 'EIO' },
-    { kind: 'error', code: 'ENOSPC' },
-  ];
-  const calls = ['write', 'dataSync'] as const;
-  const cases = calls.flatMap((call) => effects.map((effect) => ({ call, effect })));
-
-  it.each(cases)(
-    'B21: $call failing once with $effect.code stops the log for good',
-    async ({ call, effect }) => {
-      const directory = newDirectory();
-      const disk = new FaultyFileSystem(nodeFileSystem);
-      const store = new SegmentLogStore(settingsIn(directory), { fileSystem: disk });
-      await store.open();
-      await appendBatch(store, { entries: textEntries(1, 3, 1) });
-      disk.add({ call, nth: 1, path: '.segment', effect });
-      const batch = { entries: [textEntry(4, 1)] };
-      await expect(appendBatch(store, batch)).rejects.toThrow(StorageFailedError);
-      const written = disk.calls('write');
-      const synced = disk.calls('dataSync');
-      await expect(appendBatch(store, batch)).rejects.toBe(store.failure);
-      await expect(appendBatch(store, { hardState: { term: 9, votedFor: null } })).rejects.toBe(
-        store.failure,
-      );
-      await expect(store.compact(2)).rejects.toBe(store.failure);
-      expect(store.failure?.cause).toMatchObject({ code: (effect as { code: string }).code });
-      await store.close();
-      expect([disk.calls('write'), disk.calls('dataSync')]).toEqual([written, synced]);
-    },
-  );
-
-  it('B36: a vote that cannot be written keeps the entries of its batch from the log', async () => {
-    const directory = newDirectory();
-    const disk = new FaultyFileSystem(nodeFileSystem);
-    const store = new SegmentLogStore(settingsIn(directory), { fileSystem: disk });
-    await store.open();
-    disk.add({ call: 'dataSync', nth: 1, path: 'vote', effect: { kind: 'error', code: 'EIO' } });
-    const batch = { hardState: { term: 5, votedFor: null }, entries: [textEntry(1, 5)] };
-    await expect(appendBatch(store, batch)).rejects.toThrow(StorageFailedError);
-    await store.close();
-    const again = new SegmentLogStore(settingsIn(directory));
-    expect((await again.open()).lastIndex).toBe(0);
-    await again.close();
-  });
-
+describe('failures of the disk', () => {
   it('L3: a torn write leaves the groups before it, and the torn mark', async () => {
     const directory = newDirectory();
     const disk = new FaultyFileSystem(nodeFileSystem);

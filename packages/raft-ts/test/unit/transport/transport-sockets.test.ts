@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -266,35 +266,6 @@ describe('the handshake', () => {
 
   it('feature levels that overlap fit', async () => {
     await pair({ featureLevels: { min: 1, max: 3 } }, { featureLevels: { min: 3, max: 7 } });
-  });
-
-  it('B28: a wiped member is refused, also after a restart of the other, until it is forgotten', async () => {
-    const peersFile = path.join(newDirectory(), 'peers.json');
-    const [before, after] = ['1', '2'].map((digit) => digit.repeat(32));
-    const a = await alone('a', { peersFile });
-    const b = await alone('b', {}, before);
-    a.knows(b);
-    b.knows(a);
-    await eventually(() => a.transport.isReachable('b') && b.transport.isReachable('a'));
-    expect(JSON.parse(readFileSync(peersFile, 'utf8'))).toEqual({
-      version: 1,
-      peers: { b: before },
-    });
-    await a.transport.stop();
-    await b.transport.stop();
-    const a2 = await alone('a', { peersFile });
-    const wiped = await alone('b', {}, after);
-    a2.knows(wiped);
-    wiped.knows(a2);
-    await a2.until(() => a2.refused.length === 2);
-    expect(a2.refused.map(({ reason, by }) => [reason, by])).toEqual([
-      ['incarnation', 'self'],
-      ['incarnation', 'self'],
-    ]);
-    expect(a2.transport.isReachable('b') || wiped.transport.isReachable('a')).toBe(false);
-    await a2.transport.forgetPeer('b');
-    await eventually(() => a2.transport.isReachable('b') && wiped.transport.isReachable('a'));
-    expect(readFileSync(peersFile, 'utf8')).toContain(after);
   });
 
   it('a file of known peers that cannot be understood stops the start', async () => {
