@@ -24,7 +24,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   ],
   '@raftwall/cli': ['@raftwall/admin-api'],
   '@raftwall/lab': ['*'],
-  '@raftwall/bench': ['*'],
+  bench: ['*'],
 };
 
 /** Outside things that exactly one file, or the files below one folder, may touch. */

@@ -12,6 +12,6 @@ const benches: Record<string, () => void | Promise<void>> = {
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !benches[name]);
 if (names.length === 0 || unknown.length > 0) {
-  console.error(`usage: npm run bench -w @raftwall/bench -- ${Object.keys(benches).join('|')}`);
+  console.error(`usage: npm run bench -w bench -- ${Object.keys(benches).join('|')}`);
   process.exitCode = 2;
 } else for (const name of names) await benches[name]!();

@@ -11,51 +11,10 @@
  * 5. Call `compact(index)` only for an index that the state machine has made durable.
  * 6. On `storageFailed` or `failed` the member is down for good: say so, close it, end the process.
  *
- * Who drives `RaftCore` without `RaftNode` does for every `ready()`, in this order:
- *
- * 1. Send the messages of `send`.
- * 2. Make `append` durable: truncate, entries, hard state, torn mark. Then send its `thenSend`, then call `appendDone(id)`.
- *    The next append comes only after that. On an error: stop, send nothing more, never try again.
- * 3. Apply the entries of `apply` in order, then call `applied(index)`; the next ones come after that.
- * 4. Answer the reads of `readStates`, follow `softState` and `config`.
- * 5. Call `tick()` at an even pace, with `mayCampaign` false when the own timer was late.
+ * `raft-ts/core` is the core alone.
  */
 
-export { decodeConfig, encodeConfig, initialConfig } from './core/config.ts';
-export type { ProposeRefusal, TransferRefusal } from './core/leader.ts';
-export type { MembershipChange, MembershipRefusal } from './core/membership.ts';
-export type {
-  AppendRequest,
-  AppendResponse,
-  ForwardedRequest,
-  ForwardedResponse,
-  Heartbeat,
-  HeartbeatResponse,
-  Message,
-  RaftMessage,
-  SnapshotMessage,
-  TimeoutNow,
-  VoteRequest,
-  VoteResponse,
-} from './core/message.ts';
-export { type MemberProgress, RaftCore } from './core/raft.ts';
-export type { ReadState } from './core/read-index.ts';
-export type { Ready, ReadyAppend, SoftState } from './core/ready.ts';
-export type { CoreDependencies, CoreOptions, CoreRestored } from './core/state.ts';
-export {
-  type ClusterConfig,
-  type Entry,
-  EntryType,
-  type HardState,
-  type Index,
-  type LogId,
-  type NodeId,
-  type Role,
-  type SnapshotMeta,
-  type SnapshotPosition,
-  snapshotFormatVersion,
-  type Term,
-} from './core/types.ts';
+export * from './core/index.ts';
 export {
   AppliedBeyondLogError,
   AssertionFailedError,
@@ -77,6 +36,7 @@ export {
   TransferFailedError,
 } from './errors.ts';
 export type { Counter, Histogram, RaftMetrics } from './metrics.ts';
+export type { Listener } from './node/emitter.ts';
 export type { Applied } from './node/proposal-table.ts';
 export { type RaftEvents, RaftNode, type RaftNodeDependencies } from './node/raft-node.ts';
 export type { MemberStatus, RaftStatus } from './node/status.ts';

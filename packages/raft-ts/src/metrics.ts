@@ -1,10 +1,12 @@
 /** Counts up. A prom-client `Counter` without labels fits. */
 export interface Counter {
+  /** Adds `by`, 1 when absent. */
   inc(by?: number): void;
 }
 
 /** Counts observations. A prom-client `Histogram` without labels fits. */
 export interface Histogram {
+  /** Takes one value, in the unit that the metric's name ends with. */
   observe(value: number): void;
 }
 

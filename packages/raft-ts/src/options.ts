@@ -43,6 +43,7 @@ export interface LimitOptions {
   readonly readsMax: number;
 }
 
+/** The limits that hold where no others are given. */
 export const defaultLimits: LimitOptions = Object.freeze({
   appendBytesMax: 256 * 1024,
   inflightMessagesMax: 256,
@@ -55,6 +56,7 @@ export const defaultLimits: LimitOptions = Object.freeze({
   readsMax: 65_536,
 });
 
+/** What one member of a group is told; `members`, `timing` and `limits` are equal on all members. */
 export interface RaftNodeOptions {
   readonly id: NodeId;
   /** The first voters and where they listen, equal on all members; later configurations come from the log. */
@@ -72,6 +74,7 @@ export interface RaftNodeOptions {
   readonly compactionTrailingEntries?: number;
 }
 
+/** Options with their defaults filled in and checked. */
 export interface ResolvedOptions {
   readonly id: NodeId;
   readonly members: Readonly<Record<NodeId, string>>;

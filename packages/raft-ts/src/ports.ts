@@ -11,7 +11,7 @@ import type {
   Term,
 } from './core/types.ts';
 
-/** Called once, in a later turn: null when it is done. */
+/** Called once, in a later turn, with an error or null. */
 export type Done = (error: Error | null) => void;
 
 /** What a `LogStore` found when it was opened. */
@@ -51,10 +51,13 @@ export interface LogReader {
  * The first error of any kind is final: the driver stops and never retries.
  */
 export interface LogStore extends LogReader {
+  /** Called once, before everything else. @throws If what is stored is damaged: the member does not start. */
   open(): Promise<RestoredState>;
+  /** Calls `done` when all of the batch is durable, never before this has returned; with an error when it may not be. */
   append(batch: AppendBatch, done: (error: Error | null) => void): void;
   /** Forgets entries up to and including `index`, in whole segments: fewer may go, never more. */
   compact(index: Index): Promise<void>;
+  /** Waits for the append in flight. */
   close(): Promise<void>;
 }
 
@@ -124,6 +127,7 @@ export interface SnapshotStore {
    * At most one writer is open: the caller closes the one before.
    */
   receive(meta: SnapshotMeta, answer: (result: SnapshotWriter | Error) => void): void;
+  /** Ends what is under way. */
   close(): Promise<void>;
 }
 
@@ -145,6 +149,7 @@ export interface Transport {
   send(message: Message): void;
   /** The members to talk to and where they listen, without oneself. Called again when membership changes. */
   setPeers(addresses: ReadonlyMap<NodeId, string>): void;
+  /** Whether a message that is sent now has a way to the peer. A hint: it may be wrong by the time it matters. */
   isReachable(peer: NodeId): boolean;
   /**
    * Sends a snapshot to `message.to`, beside the other messages and never in their way: first the message, then, from the
@@ -158,11 +163,13 @@ export interface Transport {
     signal: AbortSignal,
     done: Done,
   ): void;
+  /** Ends all connections; nothing is received after this has resolved. */
   stop(): Promise<void>;
 }
 
 /** Time and turns of the loop, so that the simulator can stand in. All times are monotonic milliseconds. */
 export interface Clock {
+  /** Milliseconds since some moment in the past; never goes back. */
   nowMs(): number;
   /** Calls back once, after `delayMs`; returns the way to cancel. */
   setTimer(delayMs: number, callback: () => void): () => void;

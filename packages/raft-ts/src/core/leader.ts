@@ -15,6 +15,7 @@ import { type Entry, EntryType, type NodeId } from './types.ts';
 
 /** Why a proposal was refused; it surely left no trace in the log. */
 export type ProposeRefusal = 'not-leader' | 'transferring' | 'too-large' | 'busy';
+/** Why leadership is not handed over; nothing has changed then. */
 export type TransferRefusal = 'not-leader' | 'not-voter' | 'self' | 'transferring';
 
 const nothing = new Uint8Array(0);

@@ -1,5 +1,6 @@
 import type { Entry, Index, NodeId, SnapshotMeta, Term } from './types.ts';
 
+/** What every message of the algorithm carries. */
 interface Envelope {
   readonly from: NodeId;
   readonly to: NodeId;
@@ -7,6 +8,7 @@ interface Envelope {
   readonly term: Term;
 }
 
+/** Asks for a vote, or whether a vote would be given (Raft paper, section 5.2; dissertation, section 9.6). */
 export interface VoteRequest extends Envelope {
   readonly kind: 'pre-vote' | 'vote';
   readonly lastIndex: Index;
@@ -15,6 +17,7 @@ export interface VoteRequest extends Envelope {
   readonly transfer: boolean;
 }
 
+/** Answers a `VoteRequest` of the same name. */
 export interface VoteResponse extends Envelope {
   readonly kind: 'pre-vote-response' | 'vote-response';
   readonly granted: boolean;
@@ -25,6 +28,7 @@ export interface VoteResponse extends Envelope {
   readonly tornLog: boolean;
 }
 
+/** Entries that follow `prevIndex` one by one (Raft paper, section 5.3); without entries it probes. */
 export interface AppendRequest extends Envelope {
   readonly kind: 'append';
   readonly prevIndex: Index;
@@ -33,6 +37,7 @@ export interface AppendRequest extends Envelope {
   readonly commit: Index;
 }
 
+/** Answers an `AppendRequest` once its entries are durable, or refuses it. */
 export interface AppendResponse extends Envelope {
   readonly kind: 'append-response';
   readonly success: boolean;
@@ -43,6 +48,7 @@ export interface AppendResponse extends Envelope {
   readonly hintTerm: Term;
 }
 
+/** Keeps followers from campaigning, tells the commit index and confirms reads (dissertation, section 6.4). */
 export interface Heartbeat extends Envelope {
   readonly kind: 'heartbeat';
   /** Never above what the receiver is known to hold: min(match, commit). */
@@ -53,6 +59,7 @@ export interface Heartbeat extends Envelope {
   readonly allMatched?: Index;
 }
 
+/** Answers a `Heartbeat`: the sender still follows this leader. */
 export interface HeartbeatResponse extends Envelope {
   readonly kind: 'heartbeat-response';
   readonly readRound: number;

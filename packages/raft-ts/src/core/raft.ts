@@ -54,7 +54,11 @@ export class RaftCore {
     this.#state = new RaftState(options, dependencies, restored);
   }
 
-  /** Read-only view for status, tests and the simulator. */
+  /**
+   * Read-only view for status, tests and the simulator.
+   *
+   * @internal
+   */
   get state(): Readonly<RaftState> {
     return this.#state;
   }
@@ -149,6 +153,7 @@ export class RaftCore {
     this.#state.log.compact(index);
   }
 
+  /** Whether `ready` would give anything to do. */
   hasReady(): boolean {
     const state = this.#state;
     if (state.send.length > 0 || state.isFlushDue || state.readStates.length > 0) return true;

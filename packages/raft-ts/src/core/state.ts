@@ -35,11 +35,16 @@ export type CommitRule = (entryTerm: Term | undefined, leaderTerm: Term) => bool
 /** Raft paper 5.4.2: only entries of the leader's own term are committed by counting. */
 export const ownTermOnly: CommitRule = (entryTerm, leaderTerm) => entryTerm === leaderTerm;
 
+/** What the core reads from and draws from; nothing else reaches it. */
 export interface CoreDependencies {
   readonly log: LogReader;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Replaced only by tests that prove that the simulator sees a broken rule. */
+  /**
+   * Replaced only by tests that prove that the simulator sees a broken rule.
+   *
+   * @internal
+   */
   readonly commitRule?: CommitRule;
 }
 

@@ -66,4 +66,5 @@ export interface SnapshotMeta extends SnapshotPosition {
 /** The newest snapshot format; a member refuses a snapshot of a newer one. */
 export const snapshotFormatVersion = 1;
 
+/** What a member is at the moment; a learner is a follower that no configuration lets vote. */
 export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader';

@@ -1,4 +1,5 @@
-type Listener<A extends readonly unknown[]> = (...values: A) => void;
+/** What is called with the values of an event. */
+export type Listener<A extends readonly unknown[]> = (...values: A) => void;
 
 /**
  * Typed events. A listener that throws is a defect of its owner: the error surfaces as an uncaught exception in a
@@ -15,6 +16,7 @@ export class Emitter<Events extends Record<keyof Events, readonly unknown[]>> {
     return () => listeners.delete(listener);
   }
 
+  /** As `on`, for the next event of this name only. */
   once<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): () => void {
     const stop = this.on(name, (...values: Events[Name]) => {
       stop();
@@ -23,6 +25,7 @@ export class Emitter<Events extends Record<keyof Events, readonly unknown[]>> {
     return stop;
   }
 
+  /** Calls the listeners in the order in which they came. */
   protected emit<Name extends keyof Events>(name: Name, ...values: Events[Name]): void {
     for (const listener of this.#listeners[name] ?? []) {
       try {

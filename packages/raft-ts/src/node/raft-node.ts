@@ -31,6 +31,7 @@ import { nodeStatus, type RaftStatus } from './status.ts';
 import { SystemClock } from './system-clock.ts';
 import { Ticker } from './ticker.ts';
 
+/** What a member runs over; everything that `open` is not given has a default. */
 export interface RaftNodeDependencies<R> {
   readonly store: LogStore;
   readonly transport: Transport;
@@ -42,6 +43,7 @@ export interface RaftNodeDependencies<R> {
   readonly metrics?: RaftMetrics | null;
 }
 
+/** What a member tells its owner, with the values that a listener gets. */
 export interface RaftEvents {
   /** Another member leads, or nobody is known to. */
   leader: readonly [leader: NodeId | null, term: Term];
@@ -56,6 +58,7 @@ export interface RaftEvents {
   failed: readonly [error: Error];
 }
 
+/** Makes the core of a member; tests put a broken one in its place. */
 type CreateCore = (
   options: CoreOptions,
   dependencies: CoreDependencies,
@@ -97,7 +100,11 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     return node;
   }
 
-  /** Use `open`; the simulator makes members directly, over a store that is open already. */
+  /**
+   * Use `open`; the simulator makes members directly, over a store that is open already.
+   *
+   * @internal
+   */
   constructor(
     options: ResolvedOptions,
     dependencies: RaftNodeDependencies<R>,
@@ -133,6 +140,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     );
   }
 
+  /** Name of this member. */
   get id(): NodeId {
     return this.#options.id;
   }
@@ -232,6 +240,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     return this.changeMembership({ remove: [id] });
   }
 
+  /** What this member knows now; read from memory, at any time, also after it has stopped. */
   status(): RaftStatus {
     return nodeStatus(this.#core, this.#transport, this.#stopped);
   }

@@ -15,6 +15,7 @@ export interface MemberStatus {
   readonly needsSnapshot: boolean;
 }
 
+/** A member's view of the group and of itself, at one moment. */
 export interface RaftStatus {
   readonly id: NodeId;
   readonly role: Role;

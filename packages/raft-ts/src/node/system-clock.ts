@@ -2,6 +2,7 @@ import type { Clock } from '../ports.ts';
 
 /** The process's own monotonic time and turns of the event loop. */
 export class SystemClock implements Clock {
+  /** `performance.now()`. */
   nowMs(): number {
     return performance.now();
   }

@@ -15,6 +15,7 @@ import { SessionCommandRefusedError, SessionExpiredError } from './errors.ts';
 import { encodeSessionCommand, type SessionId } from './session-command.ts';
 import { defaultSessionOptions, type SessionOutcome } from './session-state-machine.ts';
 
+/** How long and how often a session tries. */
 export interface ClientSessionOptions {
   /** Milliseconds for which a command is tried again; 30,000. */
   readonly timeoutMs?: number;
@@ -25,6 +26,7 @@ export interface ClientSessionOptions {
   readonly pendingMax?: number;
 }
 
+/** By which way a session proposes, and its clock and randomness. */
 export interface ClientSessionDependencies<R> {
   /** `RaftNode.propose` of any member; it may be another one with each call. */
   readonly propose: (data: Uint8Array) => Promise<{ readonly result: SessionOutcome<R> }>;

@@ -18,4 +18,4 @@ export {
   type SessionOutcome,
   SessionStateMachine,
 } from './session-state-machine.ts';
-export type { ResultCodec } from './session-table.ts';
+export type { ResultCodec, SessionTableOptions } from './session-table.ts';

@@ -34,11 +34,13 @@ export interface SessionOptions {
   readonly pendingMax?: number;
 }
 
+/** The options that hold where no others are given. */
 export const defaultSessionOptions: SessionTableOptions = Object.freeze({
   sessionsMax: 1024,
   pendingMax: 64,
 });
 
+/** What a `SessionStateMachine` wraps, and how it keeps results. */
 export interface SessionDependencies<R> {
   /** What the commands are for; it sees their data without the session's part. */
   readonly inner: StateMachine<R>;

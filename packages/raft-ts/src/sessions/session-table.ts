@@ -2,6 +2,7 @@ import { Packr, Unpackr } from 'msgpackr';
 import { SessionTableError } from './errors.ts';
 import type { SessionId } from './session-command.ts';
 
+/** How much a `SessionStateMachine` remembers; equal on all members. */
 export interface SessionTableOptions {
   /** Sessions at a time: opening one more ends the one that was used longest ago, by order of the log. */
   readonly sessionsMax: number;
@@ -11,7 +12,9 @@ export interface SessionTableOptions {
 
 /** Bytes of a result and back, for the answers that travel in a snapshot. Must give equal bytes on all members. */
 export interface ResultCodec<R> {
+  /** The bytes that are kept for a retry. */
   encode(result: R): Uint8Array;
+  /** What `encode` was given. */
   decode(bytes: Uint8Array): R;
 }
 

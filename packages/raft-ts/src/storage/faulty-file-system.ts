@@ -49,10 +49,12 @@ export class FaultyFileSystem implements FileSystem {
     for (const fault of faults) this.add(fault);
   }
 
+  /** Plans one more fault; its calls are counted from now on. */
   add(fault: Fault): void {
     this.#planned.push({ fault, seen: 0 });
   }
 
+  /** Forgets what is planned and has not happened. */
   clear(): void {
     this.#planned = [];
   }

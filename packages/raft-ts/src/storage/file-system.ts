@@ -1,8 +1,9 @@
 import fs from 'node:fs';
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import type { Done } from '../ports.ts';
 
-export type Done = (error: Error | null) => void;
+export type { Done };
 
 /**
  * The calls by which the store touches the disk, and nothing else: the place for faults in tests.
@@ -11,10 +12,13 @@ export type Done = (error: Error | null) => void;
 export interface FileSystem {
   /** Makes the directory and its parents, durably. */
   makeDirectory(directory: string): Promise<void>;
+  /** Names in the directory, in any order. */
   list(directory: string): Promise<readonly string[]>;
   /** `create` fails when the file exists, `update` when it does not. */
   open(file: string, mode: 'create' | 'update'): Promise<number>;
+  /** Gives the descriptor back. */
   close(file: number): Promise<void>;
+  /** Length of the file. */
   sizeBytes(file: number): Promise<number>;
   /** Reads at `position` until `target` is full or the file ends; returns the bytes read. */
   read(file: number, target: Uint8Array, position: number): number;
@@ -22,10 +26,13 @@ export interface FileSystem {
   write(file: number, data: Uint8Array, position: number, done: Done): void;
   /** fdatasync(2). */
   dataSync(file: number, done: Done): void;
+  /** Sets the length of the file. */
   truncate(file: number, sizeBytes: number): Promise<void>;
   /** Atomic; durable only after `syncDirectory`. */
   rename(from: string, to: string): Promise<void>;
+  /** Removes the name; durable only after `syncDirectory`. */
   remove(file: string): Promise<void>;
+  /** fsync(2) of the directory: what was made, renamed and removed in it is durable. */
   syncDirectory(directory: string): Promise<void>;
 }
 

@@ -1,3 +1,4 @@
+export type { Unlock } from './directory-lock.ts';
 export * from './errors.ts';
 export {
   type Fault,
@@ -6,6 +7,6 @@ export {
   FaultyFileSystem,
 } from './faulty-file-system.ts';
 export { type Done, type FileSystem, nodeFileSystem } from './file-system.ts';
-export type { StorageMetrics } from './metrics.ts';
+export type { Gauge, StorageMetrics } from './metrics.ts';
 export { type SegmentLogOptions, type SegmentLogSettings, segmentLogDefaults } from './options.ts';
 export { type SegmentLogDependencies, SegmentLogStore } from './segment-log-store.ts';

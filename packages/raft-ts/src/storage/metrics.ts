@@ -1,6 +1,8 @@
 import type { Counter, Histogram } from '../metrics.ts';
 
-interface Gauge {
+/** A value that goes up and down. A prom-client `Gauge` without labels fits. */
+export interface Gauge {
+  /** Takes the value's place. */
   set(value: number): void;
 }
 

@@ -14,6 +14,7 @@ export interface SegmentLogOptions {
   readonly positionIntervalMs: number;
 }
 
+/** The options that hold where no others are given. */
 export const segmentLogDefaults = Object.freeze({
   segmentBytes: 64 * 1024 * 1024,
   cacheBytesMax: 16 * 1024 * 1024,

@@ -26,6 +26,7 @@ export interface SegmentLogDependencies {
   readonly metrics: StorageMetrics | null;
   /** Source of the incarnation. */
   readonly randomBytes: (count: number) => Uint8Array;
+  /** Keeps other processes from the directory. */
   readonly lockDirectory: (directory: string) => Promise<Unlock>;
 }
 

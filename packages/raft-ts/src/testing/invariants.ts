@@ -89,6 +89,7 @@ export class Invariants {
     if (after.votedFor !== null) this.#vote(id, after.term, after.votedFor);
   }
 
+  /** A member has applied an entry: no other may ever apply another one in its place. */
   applied(id: NodeId, entry: Entry): void {
     const before = this.#applied[entry.index];
     if (before === undefined) this.#applied[entry.index] = entry;

@@ -23,22 +23,27 @@ export class Random {
     return (sum >>> 0) / 2 ** 32;
   }
 
+  /** True in this share of the calls. */
   chance(probability: number): boolean {
     return this.next() < probability;
   }
 
+  /** Uniform from `low` up to but not including `high`. */
   between(low: number, high: number): number {
     return low + this.next() * (high - low);
   }
 
+  /** Uniform over the whole numbers from `low` up to and including `high`. */
   integer(low: number, high: number): number {
     return Math.floor(this.between(low, high + 1));
   }
 
+  /** One of the values, each as likely. */
   pick<T>(values: readonly T[]): T {
     return values[Math.floor(this.next() * values.length)] as T;
   }
 
+  /** The values in a random order, in a new array. */
   shuffle<T>(values: readonly T[]): T[] {
     const shuffled = [...values];
     for (let i = shuffled.length - 1; i > 0; i--) {

@@ -4,6 +4,7 @@ import type { Transport } from '../ports.ts';
 import type { Random } from './random.ts';
 import type { SimClock } from './sim-clock.ts';
 
+/** How bad the network is: rates from 0 to 1, times in virtual milliseconds. */
 export interface NetworkFaults {
   readonly lossRate: number;
   readonly duplicateRate: number;
@@ -30,6 +31,7 @@ export class SimNetwork {
     this.#random = random;
   }
 
+  /** The port of one member. */
   transport(id: NodeId): Transport {
     return {
       start: (receive) => {
@@ -46,6 +48,7 @@ export class SimNetwork {
     };
   }
 
+  /** The member hears nothing until its transport starts again. */
   disconnect(id: NodeId): void {
     this.#receivers.delete(id);
   }
@@ -55,6 +58,7 @@ export class SimNetwork {
     this.#cut.add(`${from}>${to}`);
   }
 
+  /** Ends every `cut`. */
   heal(): void {
     this.#cut.clear();
   }

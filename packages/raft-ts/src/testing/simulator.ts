@@ -11,6 +11,7 @@ import { SimMembership } from './sim-membership.ts';
 import { SimNetwork } from './sim-network.ts';
 import { Workload } from './workload.ts';
 
+/** One run of the simulator. */
 export interface SimulatorOptions {
   readonly seed: number;
   /** Whether members come and go; drawn from the seed when absent. */
@@ -23,6 +24,7 @@ export interface SimulatorOptions {
   readonly onTrace?: (line: string) => void;
 }
 
+/** What one run did; the same for the same seed and options. */
 export interface SimulationReport {
   readonly seed: number;
   readonly members: number;

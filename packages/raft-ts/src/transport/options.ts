@@ -17,6 +17,7 @@ export interface FeatureLevels {
   readonly max: number;
 }
 
+/** Who this member is on the network, and how it proves it. */
 export interface TcpTransportOptions {
   readonly clusterId: string;
   readonly id: NodeId;
@@ -57,6 +58,7 @@ export interface TransportLimits {
   readonly reconnectMsMax: number;
 }
 
+/** The limits that hold where no others are given. */
 export const defaultTransportLimits: TransportLimits = Object.freeze({
   frameBytesMax: 8 * 1024 * 1024,
   controlBytesMax: 4 * 1024 * 1024,

@@ -18,6 +18,7 @@ import { PeerLink } from './peer-link.ts';
 import { PeerRegistry } from './peer-registry.ts';
 import { RefusalLog } from './refusal-log.ts';
 
+/** What a `TcpTransport` asks and tells. */
 export interface TcpTransportDependencies {
   /** Identity of the own data directory, 32 hex digits; asked for at start. */
   readonly incarnation: () => string;
