@@ -26,10 +26,15 @@ export interface RestoredState {
   readonly incarnation: string;
 }
 
-/** One atomic step of the log: all of it is durable when `done` is called, in the order truncate, entries, hard state. */
+/** One step of the log: all of it is durable when `done` is called, in the order hard state, reset, truncate, entries. */
 export interface AppendBatch {
   /** Present when term or vote changed; synced before anything else of the batch is answered. */
   readonly hardState: HardState | null;
+  /**
+   * The whole log goes, and a new one begins behind this entry, which becomes the compacted one: a snapshot that holds it is
+   * durable. In one step: after a crash there is the old log or the new one, never a gap (rule T5). Null when it goes on.
+   */
+  readonly reset: LogId | null;
   /** Drop this index and everything after it first; null when nothing is overwritten. */
   readonly truncateFrom: Index | null;
   /** Contiguous, the first one directly after what remains. */
@@ -99,7 +104,7 @@ export interface SnapshotWriter {
  * The durable place of one member's snapshots. One of them is current: the newest complete one. Older ones go when nobody
  * has them pinned. All indexes only rise: nothing older ever takes the place of the current one.
  *
- * The first error of `create` or of a finishing writer that the disk causes is final for the member, as with the log.
+ * An error is not final: what was current stays so, and the driver tries again later.
  */
 export interface SnapshotStore {
   /**
@@ -111,8 +116,8 @@ export interface SnapshotStore {
   readonly current: SnapshotMeta | null;
   /**
    * Writes the content that a state machine gives, durable before it becomes current. Answers with what is current then:
-   * this one, or a newer one that was received meanwhile (then this one is dropped). At most one `create` is under way.
-   * The answer is an error when the content fails or the disk does; nothing of it stays.
+   * this one, or one that is not older and was received meanwhile (then this one is dropped). At most one `create` is under
+   * way. The answer is an error when the content fails or the disk does; nothing of it stays.
    */
   create(
     position: SnapshotPosition,

@@ -2,7 +2,8 @@ import { assert } from './assert.ts';
 import type { ClusterConfig, Entry, Index, NodeId } from './types.ts';
 import { EntryType } from './types.ts';
 
-interface ConfigAt {
+/** A configuration and the index of its entry. */
+export interface ConfigAt {
   readonly index: Index;
   readonly config: ClusterConfig;
 }
@@ -56,9 +57,12 @@ export function decodeConfig(data: Uint8Array): ClusterConfig {
  */
 export class ConfigHistory {
   #history: ConfigAt[];
+  /** Committed ones, from that of the applied index on. */
+  #committed: ConfigAt[];
 
   constructor(config: ClusterConfig, index: Index) {
     this.#history = [{ index, config }];
+    this.#committed = [{ index, config }];
   }
 
   get current(): ClusterConfig {
@@ -77,6 +81,11 @@ export class ConfigHistory {
   /** Index of the newest committed configuration. */
   get oldestIndex(): Index {
     return this.#history[0]!.index;
+  }
+
+  /** The configuration as of the applied index. */
+  get applied(): ConfigAt {
+    return this.#committed[0]!;
   }
 
   /** Where every member listens, of configurations that may still come back as well. */
@@ -102,7 +111,23 @@ export class ConfigHistory {
   /** What lies before the newest committed configuration can never come back. True when something did. */
   commit(index: Index): boolean {
     const before = this.#history.length;
-    while (this.#history.length > 1 && this.#history[1]!.index <= index) this.#history.shift();
+    while (this.#history.length > 1 && this.#history[1]!.index <= index) {
+      this.#history.shift();
+      this.#committed.push(this.#history[0]!);
+    }
     return this.#history.length !== before;
+  }
+
+  /** Entries up to `index` have been applied. */
+  apply(index: Index): void {
+    while (this.#committed.length > 1 && this.#committed[1]!.index <= index) {
+      this.#committed.shift();
+    }
+  }
+
+  /** A snapshot takes the place of everything (etcd's and others' known flaw: what it supersedes must be rolled back). */
+  reset(config: ClusterConfig, index: Index): void {
+    this.#history = [{ index, config }];
+    this.#committed = [{ index, config }];
   }
 }

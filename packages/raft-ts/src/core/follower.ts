@@ -1,11 +1,19 @@
 import { campaign } from './candidate.ts';
-import type { AppendRequest, Heartbeat, RaftMessage, TimeoutNow } from './message.ts';
+import type {
+  AppendRequest,
+  Heartbeat,
+  RaftMessage,
+  SnapshotMessage,
+  TimeoutNow,
+} from './message.ts';
+import { acknowledge, installSnapshot } from './snapshot.ts';
 import type { RaftState } from './state.ts';
 import type { Entry, Index } from './types.ts';
 
-export function stepFollower(state: RaftState, message: RaftMessage): void {
+export function stepFollower(state: RaftState, message: RaftMessage | SnapshotMessage): void {
   if (message.kind === 'append') onAppend(state, message);
   else if (message.kind === 'heartbeat') onHeartbeat(state, message);
+  else if (message.kind === 'snapshot') onSnapshot(state, message);
   else if (message.kind === 'timeout-now') onTimeoutNow(state, message);
 }
 
@@ -28,14 +36,22 @@ function onHeartbeat(state: RaftState, message: Heartbeat): void {
   state.commitTo(Math.min(message.commit, matchedWithLeader(state)));
   const { id: from, term } = state;
   const { from: to, readRound } = message;
-  state.sendDurable({ kind: 'heartbeat-response', from, to, term, readRound }, 0);
+  const kind = 'heartbeat-response';
+  const wanted = state.isStateLost ? { wantedSnapshot: state.log.compacted.index } : {};
+  state.sendDurable({ kind, from, to, term, readRound, ...wanted }, 0);
+}
+
+function onSnapshot(state: RaftState, message: SnapshotMessage): void {
+  heardLeader(state);
+  if (installSnapshot(state, message.meta)) return;
+  acknowledge(state, message.from, state.commit);
 }
 
 function onAppend(state: RaftState, message: AppendRequest): void {
   heardLeader(state);
   if (message.prevIndex < state.commit) {
     // The committed prefix is equal by leader completeness; only what lies behind it may be news.
-    acknowledge(state, message, state.commit);
+    acknowledge(state, message.from, state.commit);
     return;
   }
   if (!state.log.matches(message.prevIndex, message.prevTerm)) {
@@ -47,7 +63,7 @@ function onAppend(state: RaftState, message: AppendRequest): void {
   state.matched = Math.max(state.matched, last);
   // Raft paper figure 2: never beyond the last entry that this request vouches for.
   state.commitTo(Math.min(message.commit, last));
-  acknowledge(state, message, last);
+  acknowledge(state, message.from, last);
 }
 
 /** Appends what is new; truncates only at a real conflict, since a late duplicate must not cut acknowledged entries. */
@@ -59,15 +75,6 @@ function store(state: RaftState, entries: readonly Entry[]): void {
     }
     state.appendEntry(entry);
   }
-}
-
-function acknowledge(state: RaftState, message: AppendRequest, index: Index): void {
-  const { id: from, term } = state;
-  const to = message.from;
-  state.sendDurable(
-    { kind: 'append-response', from, to, term, success: true, index, hintIndex: 0, hintTerm: 0 },
-    index,
-  );
 }
 
 function refuse(state: RaftState, message: AppendRequest): void {

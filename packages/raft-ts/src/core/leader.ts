@@ -73,7 +73,7 @@ function onAppendResponse(state: RaftState, peer: Progress, message: AppendRespo
     return;
   }
   assert(message.index <= state.log.lastIndex, 'an entry was acknowledged that does not exist');
-  if (!peer.acknowledge(message.index)) return;
+  if (!peer.acknowledge(message.index, state.log.compacted.index)) return;
   advanceCommit(state);
   continueTransfer(state);
 }
@@ -82,7 +82,8 @@ function onHeartbeatResponse(state: RaftState, peer: Progress, message: Heartbea
   peer.probeSent = false;
   // Answers may have been lost: an empty request finds out, also when the window is full.
   if (peer.match < state.log.lastIndex) peer.pokeDue = true;
-  if (peer.pokeDue || peer.state === 'probe') state.isFlushDue = true;
+  peer.wantedSnapshot = message.wantedSnapshot ?? 0;
+  if (peer.pokeDue || peer.state === 'probe' || peer.needsSnapshot) state.isFlushDue = true;
   if (message.readRound > peer.readRound) {
     peer.readRound = message.readRound;
     confirmReads(state);

@@ -7,6 +7,7 @@ export const entryOverheadBytes = 32;
 
 /** Part of one append to the store. */
 export interface LogAppend {
+  readonly reset: LogId | null;
   readonly truncateFrom: Index | null;
   readonly entries: readonly Entry[];
 }
@@ -35,6 +36,7 @@ export class RaftLog {
   /** Last index of the append in flight, as far as it was not overwritten; null when none is. */
   #inFlightLast: Index | null = null;
   #truncateFrom: Index | null = null;
+  #reset: LogId | null = null;
   #compacted: LogId;
 
   constructor(store: LogReader, compacted: LogId, lastIndex: Index, tailBytesMax: number) {
@@ -67,7 +69,12 @@ export class RaftLog {
   }
 
   get hasUnhanded(): boolean {
-    return this.#handed < this.#last || this.#truncateFrom !== null;
+    return this.#handed < this.#last || this.#truncateFrom !== null || this.#reset !== null;
+  }
+
+  /** False from a reset until the store has made it durable. */
+  get isResetDurable(): boolean {
+    return this.#stable >= this.#compacted.index;
   }
 
   term(index: Index): Term | undefined {
@@ -137,16 +144,32 @@ export class RaftLog {
     }
   }
 
+  /** Drops everything: a snapshot holds all up to `position`, and the log begins anew behind it. Nothing is durable until then. */
+  reset(position: LogId): void {
+    this.#compacted = position;
+    this.#last = position.index;
+    this.#lastTerm = position.term;
+    this.#handed = position.index;
+    this.#stable = 0;
+    this.#cutTail(0);
+    this.#tailFirst = position.index + 1;
+    this.#truncateFrom = null;
+    this.#reset = position;
+    if (this.#inFlightLast !== null) this.#inFlightLast = 0;
+  }
+
   /** Hands everything new to the store; one append at a time. */
   takeAppend(): LogAppend {
     assert(this.#inFlightLast === null, 'an append is in flight already');
     const start = this.#handed + 1 - this.#tailFirst + this.#head;
     const entries = this.#handed < this.#last ? this.#tail.slice(start) : [];
     const truncateFrom = this.#truncateFrom;
+    const reset = this.#reset;
     this.#truncateFrom = null;
+    this.#reset = null;
     this.#handed = this.#last;
     this.#inFlightLast = this.#last;
-    return { truncateFrom, entries };
+    return { reset, truncateFrom, entries };
   }
 
   /** The append in flight is durable. */

@@ -63,6 +63,8 @@ export interface Heartbeat extends Envelope {
 export interface HeartbeatResponse extends Envelope {
   readonly kind: 'heartbeat-response';
   readonly readRound: number;
+  /** The state machine lost its state, and only a snapshot at or above this index can restore it. Absent when it has one. */
+  readonly wantedSnapshot?: Index;
 }
 
 /** Asks the receiver to campaign at once (dissertation, section 3.10), if its durable log reaches `lastIndex`. */

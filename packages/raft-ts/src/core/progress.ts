@@ -4,9 +4,10 @@ import type { Index } from './types.ts';
 
 /**
  * What the leader knows of one member's log. `probe`: one request at a time until it is known where the logs part;
- * `replicate`: requests are sent ahead of their answers.
+ * `replicate`: requests are sent ahead of their answers; `snapshot`: the log no longer holds what the member needs next, so
+ * nothing is sent but heartbeats until a snapshot has brought it to where the log begins.
  */
-export type ProgressState = 'probe' | 'replicate';
+export type ProgressState = 'probe' | 'replicate' | 'snapshot';
 
 export class Progress {
   state: ProgressState = 'probe';
@@ -24,14 +25,23 @@ export class Progress {
   readRound = 0;
   /** Leader's tick at which this member was last heard of. */
   lastActiveTick: number;
-  /** The log no longer holds what this member needs next. */
-  needsSnapshot = false;
+  /** The member has lost its state and asked for a snapshot at or above this index; 0 when it has not. */
+  wantedSnapshot: Index = 0;
+  /** The caller was told that a snapshot is due, and has not reported what became of it. */
+  isSnapshotRequested = false;
+  /** Last index of the snapshot that is on its way or has just arrived; 0 when none is. */
+  pendingSnapshot: Index = 0;
   readonly inflights: Inflights;
 
   constructor(next: Index, nowTick: number, inflights: Inflights) {
     this.next = next;
     this.lastActiveTick = nowTick;
     this.inflights = inflights;
+  }
+
+  /** The log alone cannot bring this member level. */
+  get needsSnapshot(): boolean {
+    return this.state === 'snapshot' || this.wantedSnapshot > 0;
   }
 
   becomeProbe(): void {
@@ -41,18 +51,27 @@ export class Progress {
     this.inflights.reset();
   }
 
+  becomeSnapshot(): void {
+    this.state = 'snapshot';
+    this.inflights.reset();
+  }
+
   becomeReplicate(): void {
     this.state = 'replicate';
     this.next = this.match + 1;
     this.probeSent = false;
+    this.pendingSnapshot = 0;
     this.inflights.reset();
   }
 
-  /** The member holds everything up to `index`. True when that is news. */
-  acknowledge(index: Index): boolean {
+  /** The member holds everything up to `index`; the own log begins behind `compacted`. True when that is news. */
+  acknowledge(index: Index, compacted: Index): boolean {
     const isNews = index > this.match;
     if (isNews) this.match = index;
-    if (this.state === 'probe') {
+    if (this.state === 'snapshot') {
+      // Also a snapshot behind the one that was sent last will do, if the log goes on from there.
+      if (this.match >= compacted) this.becomeReplicate();
+    } else if (this.state === 'probe') {
       // An answer to an old request proves nothing about the one under way.
       if (isNews || index === this.match) this.becomeReplicate();
     } else {
@@ -68,7 +87,7 @@ export class Progress {
    * still agree. False for a refusal that is older than what is known.
    */
   refuse(refused: Index, retry: Index): boolean {
-    if (refused <= this.match) return false;
+    if (refused <= this.match || this.state === 'snapshot') return false;
     if (this.state === 'replicate') {
       this.becomeProbe();
       return true;
@@ -77,5 +96,16 @@ export class Progress {
     this.next = Math.max(Math.min(refused, retry + 1), this.match + 1);
     this.probeSent = false;
     return true;
+  }
+
+  /** A snapshot has arrived or failed. What follows waits for the next sign of life, so that a failure is not repeated at once. */
+  snapshotEnded(isSent: boolean): void {
+    this.isSnapshotRequested = false;
+    this.wantedSnapshot = 0;
+    if (!isSent) this.pendingSnapshot = 0;
+    if (this.state !== 'snapshot') return;
+    this.becomeProbe();
+    this.next = Math.max(this.match, this.pendingSnapshot) + 1;
+    this.probeSent = true;
   }
 }

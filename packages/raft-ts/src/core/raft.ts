@@ -14,14 +14,29 @@ import {
   transferLeadership,
 } from './leader.ts';
 import { changeMembership, type MembershipChange, type MembershipRefusal } from './membership.ts';
-import type { RaftMessage } from './message.ts';
+import type { RaftMessage, SnapshotMessage } from './message.ts';
 import { membersOf } from './quorum.ts';
 import type { Ready, ReadyAppend, SoftState } from './ready.ts';
 import { allMatched, flushReplication, quorumActiveTick } from './replication.ts';
+import {
+  installSnapshot,
+  isRestoreReady,
+  onRestored,
+  snapshotFloor,
+  takeRestore,
+} from './snapshot.ts';
 import { type CoreDependencies, type CoreOptions, type CoreRestored, RaftState } from './state.ts';
-import type { Entry, Index, NodeId } from './types.ts';
+import type { Entry, Index, NodeId, SnapshotMeta } from './types.ts';
 import { answerVoteRequest, ignoresVoteRequest, refuseVoteRequest } from './voter.ts';
 import { isWellFormed } from './well-formed.ts';
+
+/** What only the leader of the term sends. */
+const leadersKinds: ReadonlySet<string> = new Set([
+  'append',
+  'heartbeat',
+  'timeout-now',
+  'snapshot',
+]);
 
 /** Elections in a row that a member may forgo because its own timer was late (rule L5). */
 const electionsForgoneMax = 3;
@@ -91,8 +106,11 @@ export class RaftCore {
     if (this.#state.role !== 'leader') campaign(this.#state, false);
   }
 
-  /** A message of a peer. Malformed ones and those of another addressee have no effect. */
-  step(message: RaftMessage): void {
+  /**
+   * A message of a peer. Malformed ones and those of another addressee have no effect. A `snapshot` message is stepped only
+   * when the snapshot is durable here.
+   */
+  step(message: RaftMessage | SnapshotMessage): void {
     const state = this.#state;
     if (message.to !== state.id || !isWellFormed(message)) return;
     if (message.kind === 'vote' || message.kind === 'pre-vote') {
@@ -144,7 +162,36 @@ export class RaftCore {
     const state = this.#state;
     assert(index >= state.applied && index <= state.applying, 'applied what was not handed out');
     state.applied = index;
+    state.configs.apply(index);
     state.log.trim(index);
+  }
+
+  /** The state machine has been replaced by the snapshot that `ready` handed out. */
+  restored(meta: SnapshotMeta): void {
+    onRestored(this.#state, meta.lastIndex);
+  }
+
+  /** True when the log holds everything of this snapshot: its content would be no news. */
+  holds(meta: SnapshotMeta): boolean {
+    const state = this.#state;
+    if (state.isStateLost) return false;
+    return meta.lastIndex <= state.commit || state.log.matches(meta.lastIndex, meta.lastTerm);
+  }
+
+  /** Leader: this snapshot is on its way to a member that one is due to; the log behind it is kept for it. */
+  snapshotChosen(to: NodeId, meta: SnapshotMeta): void {
+    const peer = this.#state.progress.get(to);
+    if (peer?.isSnapshotRequested) peer.pendingSnapshot = meta.lastIndex;
+  }
+
+  /** Leader: the snapshot that was due has arrived, or has failed for now. */
+  reportSnapshot(to: NodeId, isSent: boolean): void {
+    this.#state.progress.get(to)?.snapshotEnded(isSent);
+  }
+
+  /** The log behind this index is needed for members to whom a snapshot is on its way. */
+  get snapshotFloor(): Index {
+    return snapshotFloor(this.#state);
   }
 
   /** Entries up to `index` leave the store; the caller has made sure that nobody needs them. */
@@ -158,6 +205,7 @@ export class RaftCore {
     const state = this.#state;
     if (state.send.length > 0 || state.isFlushDue || state.readStates.length > 0) return true;
     if (state.isConfigChanged || this.#hasApply() || this.#isSoftChanged()) return true;
+    if (state.snapshotsDue.length > 0 || isRestoreReady(state)) return true;
     return this.#inFlight === null && (this.#isAppendDue() || state.sendAfterAppend.length > 0);
   }
 
@@ -170,13 +218,16 @@ export class RaftCore {
     }
     state.isFlushDue = false;
     const append = this.#takeAppend();
+    const restore = takeRestore(state);
     const apply = this.#takeApply();
-    const { send, readStates } = state;
+    const { send, readStates, snapshotsDue } = state;
     state.send = [];
     state.readStates = [];
+    state.snapshotsDue = [];
     const config = state.isConfigChanged ? state.config : null;
     state.isConfigChanged = false;
-    return { send, append, apply, readStates, softState: this.#takeSoft(), config };
+    const softState = this.#takeSoft();
+    return { send, append, apply, restore, snapshotsDue, readStates, softState, config };
   }
 
   /** True for a leader with a quorum, or a follower that heard its leader, within an election timeout. */
@@ -203,16 +254,18 @@ export class RaftCore {
     }));
   }
 
-  #isStrangersAnswer(message: RaftMessage): boolean {
+  #isStrangersAnswer(message: RaftMessage | SnapshotMessage): boolean {
     const isAnswer = message.kind.endsWith('-response');
     return isAnswer && !membersOf(this.#state.config).includes(message.from);
   }
 
   /** The sender lives in an old term: it must learn ours, or a deposed leader and a node left behind never would. */
-  #answerStale(message: RaftMessage): void {
+  #answerStale(message: RaftMessage | SnapshotMessage): void {
     const state = this.#state;
-    if (message.kind === 'vote' || message.kind === 'pre-vote') refuseVoteRequest(state, message);
-    if (message.kind !== 'append' && message.kind !== 'heartbeat') return;
+    const { kind } = message;
+    if (kind === 'vote' || kind === 'pre-vote') refuseVoteRequest(state, message);
+    if (kind === 'snapshot') this.#takeStaleSnapshot(message.meta);
+    if (kind !== 'append' && kind !== 'heartbeat' && kind !== 'snapshot') return;
     const { id: from, term } = state;
     const to = message.from;
     state.sendDurable(
@@ -230,7 +283,15 @@ export class RaftCore {
     );
   }
 
-  #stepPresent(message: RaftMessage): void {
+  /** Its sender leads no more, but it is durable here. A leader holds what is committed in its log. */
+  #takeStaleSnapshot(meta: SnapshotMeta): void {
+    const state = this.#state;
+    if (state.role === 'leader') return;
+    if (state.role !== 'follower') state.becomeFollower(state.term, null);
+    installSnapshot(state, meta);
+  }
+
+  #stepPresent(message: RaftMessage | SnapshotMessage): void {
     const state = this.#state;
     const { kind, from, term } = message;
     if (kind === 'pre-vote') {
@@ -238,7 +299,7 @@ export class RaftCore {
       answerVoteRequest(state, message);
       return;
     }
-    const isLeaders = kind === 'append' || kind === 'heartbeat' || kind === 'timeout-now';
+    const isLeaders = leadersKinds.has(kind);
     if (isLeaders) {
       assert(term > state.term || state.role !== 'leader', 'two leaders in one term');
       if (term > state.term || state.role !== 'follower' || state.leader !== from) {
@@ -248,8 +309,8 @@ export class RaftCore {
       state.becomeFollower(term, null);
     }
     if (kind === 'vote') answerVoteRequest(state, message);
+    else if (state.role === 'follower' || kind === 'snapshot') stepFollower(state, message);
     else if (state.role === 'leader') stepLeader(state, message);
-    else if (state.role === 'follower') stepFollower(state, message);
     else stepCandidate(state, message);
   }
 
@@ -282,7 +343,8 @@ export class RaftCore {
   }
 
   #hasApply(): boolean {
-    const { applied, applying } = this.#state;
+    const { applied, applying, restoreDue, restoring, isStateLost } = this.#state;
+    if (restoreDue !== null || restoring !== null || isStateLost) return false;
     return applied === applying && applying < this.#applyEnd();
   }
 

@@ -1,13 +1,20 @@
 import type { AppendBatch } from '../ports.ts';
 import type { RaftMessage } from './message.ts';
 import type { ReadState } from './read-index.ts';
-import type { ClusterConfig, Entry, NodeId, Role, Term } from './types.ts';
+import type { ClusterConfig, Entry, Index, NodeId, Role, SnapshotMeta, Term } from './types.ts';
 
 /** Who leads, as this member sees it; not durable. */
 export interface SoftState {
   readonly role: Role;
   readonly leader: NodeId | null;
   readonly term: Term;
+}
+
+/** A member that only a snapshot can bring level; report what became of it with `reportSnapshot`. */
+export interface SnapshotDue {
+  readonly to: NodeId;
+  /** The snapshot must reach at least this far. */
+  readonly from: Index;
 }
 
 /** One append to the durable log; report it with `appendDone(id)`. */
@@ -25,6 +32,12 @@ export interface Ready {
   readonly append: ReadyAppend | null;
   /** Committed and durable entries in log order; report them with `applied(lastIndex)`, then the next ones come. */
   readonly apply: readonly Entry[];
+  /**
+   * Replace the state by this snapshot, forget what was handed out to apply and is not applied, then call `restored`;
+   * nothing is to be applied before.
+   */
+  readonly restore: SnapshotMeta | null;
+  readonly snapshotsDue: readonly SnapshotDue[];
   readonly readStates: readonly ReadState[];
   /** Present when it changed. */
   readonly softState: SoftState | null;

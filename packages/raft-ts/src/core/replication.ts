@@ -2,6 +2,7 @@ import { assert } from './assert.ts';
 import { entryOverheadBytes } from './log.ts';
 import type { Progress } from './progress.ts';
 import { quorumIndex } from './quorum.ts';
+import { requestSnapshot } from './snapshot.ts';
 import type { RaftState } from './state.ts';
 import type { Entry, EntryType, Index, NodeId } from './types.ts';
 
@@ -30,8 +31,11 @@ export function hasOwnTermCommit(state: RaftState): boolean {
 function sendAppend(state: RaftState, to: NodeId, peer: Progress, isEmpty: boolean): boolean {
   const prevIndex = peer.next - 1;
   const prevTerm = state.log.term(prevIndex);
-  peer.needsSnapshot = prevTerm === undefined;
-  if (prevTerm === undefined) return false;
+  if (prevTerm === undefined) {
+    peer.becomeSnapshot();
+    requestSnapshot(state, to, peer);
+    return false;
+  }
   const last = state.log.lastIndex;
   const entries: readonly Entry[] =
     isEmpty || peer.next > last
@@ -51,6 +55,8 @@ function sendAppend(state: RaftState, to: NodeId, peer: Progress, isEmpty: boole
 }
 
 function replicateTo(state: RaftState, to: NodeId, peer: Progress): void {
+  if (peer.needsSnapshot) requestSnapshot(state, to, peer);
+  if (peer.state === 'snapshot') return;
   if (peer.state === 'probe') {
     if (!peer.probeSent) sendAppend(state, to, peer, false);
     return;

@@ -6,7 +6,19 @@ import type { RaftMessage } from './message.ts';
 import type { Progress } from './progress.ts';
 import { isVoter, type Vote } from './quorum.ts';
 import { ReadIndexQueue, type ReadState } from './read-index.ts';
-import type { ClusterConfig, Entry, HardState, Index, LogId, NodeId, Role, Term } from './types.ts';
+import type { SnapshotDue } from './ready.ts';
+import { installSnapshot } from './snapshot.ts';
+import type {
+  ClusterConfig,
+  Entry,
+  HardState,
+  Index,
+  LogId,
+  NodeId,
+  Role,
+  SnapshotMeta,
+  Term,
+} from './types.ts';
 
 /** Limits and times of the core; times in ticks. */
 export interface CoreOptions {
@@ -60,6 +72,8 @@ export interface CoreRestored {
   readonly config: ClusterConfig;
   /** False when `config` is the first one: then the whole log is searched for newer ones. */
   readonly isConfigApplied: boolean;
+  /** The newest durable snapshot, if there is one. It may be ahead of log and state: then it is taken up from there. */
+  readonly snapshot?: SnapshotMeta | null;
 }
 
 const restoreChunkBytes = 1 << 20;
@@ -82,6 +96,10 @@ export class RaftState {
   applied: Index;
   /** Last entry handed out for apply. */
   applying: Index;
+  /** A snapshot that the state machine must take up when the log has been reset. */
+  restoreDue: SnapshotMeta | null = null;
+  /** The one that it is taking up. */
+  restoring: SnapshotMeta | null = null;
   tornLog: boolean;
   clearTornDue = false;
 
@@ -111,6 +129,7 @@ export class RaftState {
   send: RaftMessage[] = [];
   sendAfterAppend: RaftMessage[] = [];
   readStates: ReadState[] = [];
+  snapshotsDue: SnapshotDue[] = [];
   isConfigChanged = true;
 
   constructor(options: CoreOptions, dependencies: CoreDependencies, restored: CoreRestored) {
@@ -119,9 +138,10 @@ export class RaftState {
     this.commitRule = dependencies.commitRule ?? ownTermOnly;
     const { compacted, lastIndex, appliedIndex } = restored;
     this.log = new RaftLog(dependencies.log, compacted, lastIndex, options.tailBytesMax);
-    this.commit = Math.max(appliedIndex, compacted.index);
-    assert(this.commit <= lastIndex, 'the log ends before the applied index');
-    assert(appliedIndex >= compacted.index, 'entries were compacted before they were applied');
+    const snapshot = restored.snapshot ?? null;
+    this.commit = Math.min(Math.max(appliedIndex, compacted.index), lastIndex);
+    const end = Math.max(lastIndex, snapshot?.lastIndex ?? 0);
+    assert(appliedIndex <= end, 'log and snapshot end before the applied index');
     this.applied = appliedIndex;
     this.applying = appliedIndex;
     this.durable = restored.hardState;
@@ -134,6 +154,8 @@ export class RaftState {
       this.votedFor = null;
     }
     this.configs = this.#restoreConfigs(restored);
+    if (snapshot !== null) installSnapshot(this, snapshot);
+    this.configs.apply(this.applied);
     this.resetElectionTimer();
   }
 
@@ -158,9 +180,18 @@ export class RaftState {
    * may be the only one that the old half can elect (dissertation, section 4.2.2). Its own vote does not count then.
    */
   get mayCampaign(): boolean {
+    // Nobody would have a snapshot for a leader.
+    if (this.isStateLost) return false;
     const { previous } = this.configs;
     const isJoint = previous !== null && previous.votersOutgoing.length > 0;
     return this.isVoter || (isJoint && isVoter(previous, this.id));
+  }
+
+  /** The log no longer reaches back to the applied index, and no snapshot is at hand that would. */
+  get isStateLost(): boolean {
+    const { applied, restoring, restoreDue } = this;
+    const reached = Math.max(applied, restoring?.lastIndex ?? 0, restoreDue?.lastIndex ?? 0);
+    return reached < this.log.compacted.index;
   }
 
   resetElectionTimer(): void {
@@ -196,6 +227,7 @@ export class RaftState {
     this.transferTarget = null;
     this.uncommittedBytes = 0;
     this.isFlushDue = false;
+    if (this.snapshotsDue.length > 0) this.snapshotsDue = [];
   }
 
   /** A promise about term, vote or log: leaves when the durable state bears it out. */
@@ -234,9 +266,15 @@ export class RaftState {
     this.clearTornDue = true;
   }
 
+  /** The configuration of the newest state that is durable, and those that follow in the log. */
   #restoreConfigs(restored: CoreRestored): ConfigHistory {
-    const from = restored.isConfigApplied ? restored.appliedIndex : restored.compacted.index;
-    const configs = new ConfigHistory(restored.config, from);
+    const { snapshot, appliedIndex, compacted, isConfigApplied } = restored;
+    const isNewer = snapshot != null && !(isConfigApplied && appliedIndex >= snapshot.lastIndex);
+    const known = isConfigApplied ? appliedIndex : compacted.index;
+    const from = isNewer ? Math.max(snapshot.lastIndex, compacted.index) : known;
+    const configs = isNewer
+      ? new ConfigHistory(snapshot.config, snapshot.configIndex)
+      : new ConfigHistory(restored.config, known);
     for (let next = from + 1; next <= restored.lastIndex; ) {
       const entries = this.log.entries(next, restored.lastIndex + 1, restoreChunkBytes);
       for (const entry of entries) configs.append(entry);

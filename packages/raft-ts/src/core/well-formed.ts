@@ -1,4 +1,5 @@
-import type { AppendRequest, RaftMessage } from './message.ts';
+import type { AppendRequest, RaftMessage, SnapshotMessage } from './message.ts';
+import type { SnapshotMeta } from './types.ts';
 
 function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
@@ -16,8 +17,14 @@ function isAppendWellFormed(message: AppendRequest): boolean {
   return message.prevTerm <= message.term;
 }
 
+function isSnapshotWellFormed(meta: SnapshotMeta): boolean {
+  const { lastIndex, lastTerm, configIndex, config } = meta;
+  if (!isCount(lastIndex) || !isCount(lastTerm) || !isCount(configIndex)) return false;
+  return lastIndex > 0 && configIndex <= lastIndex && config.voters.length > 0;
+}
+
 /** What the core relies on in a message that a stranger may have written. */
-export function isWellFormed(message: RaftMessage): boolean {
+export function isWellFormed(message: RaftMessage | SnapshotMessage): boolean {
   if (!isCount(message.term)) return false;
   switch (message.kind) {
     case 'append':
@@ -26,6 +33,8 @@ export function isWellFormed(message: RaftMessage): boolean {
       return isCount(message.index) && isCount(message.hintIndex) && isCount(message.hintTerm);
     case 'heartbeat':
       return isCount(message.commit) && isCount(message.readRound);
+    case 'snapshot':
+      return isSnapshotWellFormed(message.meta) && message.meta.lastTerm <= message.term;
     case 'heartbeat-response':
       return isCount(message.readRound);
     case 'vote':

@@ -92,19 +92,22 @@ function newState(clusterId: string, incarnation: string): VoteState {
   };
 }
 
-/** Makes the first segment. A crash before the last step leaves a directory that is made anew. */
+/**
+ * Makes the first segment of a log, behind the compacted entry. A crash before the last step leaves a directory that is made
+ * anew.
+ */
 async function initialise({ directory, fileSystem, vote, factory }: Opening): Promise<SegmentList> {
   for (const name of await fileSystem.list(directory)) {
     if (segmentSequence(name) !== null) await fileSystem.remove(path.join(directory, name));
   }
   await factory.prepare();
-  const { clusterId, incarnation } = vote.state;
+  const { clusterId, incarnation, compacted } = vote.state;
   const header = {
     clusterId,
     incarnation,
     sequence: 1,
-    firstIndex: 1,
-    previousTerm: 0,
+    firstIndex: compacted.index + 1,
+    previousTerm: compacted.term,
     seed: 0,
   };
   const { segment } = await factory.begin(header);

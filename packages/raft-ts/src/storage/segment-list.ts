@@ -49,6 +49,13 @@ export class SegmentList {
     return dropped;
   }
 
+  /** Drops everything, and begins anew with this segment; returns what was dropped. */
+  replace(first: Segment): readonly Segment[] {
+    const dropped = this.#segments;
+    this.#segments = [first];
+    return dropped;
+  }
+
   /** The entry before the first one that would remain after `dropBefore` of the same index. */
   compactionPoint(index: Index): LogId | null {
     const first = this.#segments.findLast(({ header }) => header.firstIndex <= index + 1);

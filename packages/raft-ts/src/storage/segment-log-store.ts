@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
-import type { Entry, Index, LogId, Term } from '../core/types.ts';
+import type { Entry, HardState, Index, LogId, Term } from '../core/types.ts';
 import type { AppendBatch, LogStore, RestoredState } from '../ports.ts';
 import { lockDirectory, type Unlock } from './directory-lock.ts';
 import { EntryCache } from './entry-cache.ts';
@@ -138,8 +138,8 @@ export class SegmentLogStore implements LogStore {
       process.nextTick(complete, problem);
       return;
     }
-    const { hardState, truncateFrom, entries, clearTorn } = batch;
-    const isPlain = hardState === null && truncateFrom === null && !clearTorn;
+    const { hardState, reset, truncateFrom, entries, clearTorn } = batch;
+    const isPlain = hardState === null && reset === null && truncateFrom === null && !clearTorn;
     if (isPlain && entries.length > 0 && this.#fits(segments.last, entries)) {
       this.#writeGroup(segments.last, entries, complete);
     } else {
@@ -237,12 +237,13 @@ export class SegmentLogStore implements LogStore {
   }
 
   async #appendInSteps(batch: AppendBatch): Promise<void> {
-    const { hardState, truncateFrom, entries, clearTorn } = batch;
+    const { hardState, reset, truncateFrom, entries, clearTorn } = batch;
     const { vote, segments } = this.#opened();
+    if (reset !== null) await this.#reset(reset, hardState);
     const isTruncated = truncateFrom !== null && truncateFrom <= segments.lastIndex;
     // Term and vote come first: an entry of a term must never be found under an older one.
     const change: VoteChange = {
-      ...(hardState === null ? {} : { hardState }),
+      ...(hardState === null || reset !== null ? {} : { hardState }),
       ...(isTruncated ? this.#loweredPosition(truncateFrom) : {}),
     };
     if (Object.keys(change).length > 0) await vote.update(change);
@@ -254,6 +255,30 @@ export class SegmentLogStore implements LogStore {
       });
     }
     if (clearTorn && vote.state.tornLog) await vote.update({ tornLog: false });
+  }
+
+  /**
+   * Rule T5: one write of the vote file gives the old log up and says where the new one begins; from then on a crash leads to
+   * an empty log there. The files follow. No compaction may come between.
+   */
+  #reset(position: LogId, hardState: HardState | null): Promise<void> {
+    const run = this.#compaction.then(async () => {
+      const { vote, segments } = this.#opened();
+      await vote.update({
+        ...(hardState === null ? {} : { hardState }),
+        ...{ compacted: position, synced: position, initialising: true },
+      });
+      const place = { firstIndex: position.index + 1, previousTerm: position.term, seed: 0 };
+      const first = await this.#begin(place);
+      this.#compacted = position;
+      this.#cache.truncate(0);
+      const dropped = segments.replace(first);
+      await vote.update({ initialising: false });
+      await this.#removeSegments(dropped);
+      this.#dependencies.metrics?.segments.set(segments.all.length);
+    });
+    this.#compaction = run.catch(() => undefined);
+    return run;
   }
 
   /** Rule L2: the vote file must not name an entry that is about to go. */
@@ -409,13 +434,17 @@ export class SegmentLogStore implements LogStore {
 
   #findProblem(batch: AppendBatch): StorageError | null {
     const { segments } = this.#opened();
-    const { truncateFrom, entries } = batch;
-    const last = segments.lastIndex;
+    const { reset, truncateFrom, entries } = batch;
+    const compacted = reset ?? this.#compacted;
+    if (compacted.index < this.#compacted.index) {
+      return this.#misuse(`cannot reset to ${compacted.index}: the log begins behind that`);
+    }
+    const last = reset?.index ?? segments.lastIndex;
     const from = truncateFrom ?? last + 1;
-    if (!(from > this.#compacted.index && from <= last + 1)) {
+    if (!(from > compacted.index && from <= last + 1)) {
       return this.#misuse(`cannot truncate from ${from}: the log ends at ${last}`);
     }
-    let term = this.term(from - 1) ?? 0;
+    let term = (reset === null ? this.term(from - 1) : reset.term) ?? 0;
     for (const [position, entry] of entries.entries()) {
       const isNext = entry.index === from + position && Number.isSafeInteger(entry.index);
       if (!isNext || !Number.isSafeInteger(entry.term) || entry.term < term) {

@@ -16,7 +16,7 @@ export interface VoteState {
   readonly synced: LogId;
   /** A torn group was cut and no leader has brought the member level since (rule L3). */
   readonly tornLog: boolean;
-  /** The directory is being made: it holds no entry yet. */
+  /** The log is being made, or made anew by a reset: it holds no entry behind the compacted one, whatever files there are. */
   readonly initialising: boolean;
 }
 

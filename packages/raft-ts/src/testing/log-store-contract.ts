@@ -29,8 +29,10 @@ export function textEntries(from: Index, to: Index, term: Term): Entry[] {
 /** Appends and waits; what the batch does not name stays. */
 export function appendBatch(store: LogStore, batch: Partial<AppendBatch>): Promise<void> {
   return new Promise((resolve, reject) => {
-    const whole = { hardState: null, truncateFrom: null, entries: [], clearTorn: false, ...batch };
-    store.append(whole, (error) => (error ? reject(error) : resolve()));
+    const nothing = { hardState: null, reset: null, truncateFrom: null, entries: [] };
+    store.append({ ...nothing, clearTorn: false, ...batch }, (error) =>
+      error ? reject(error) : resolve(),
+    );
   });
 }
 
@@ -58,6 +60,20 @@ async function withStore(
   } finally {
     await store.close();
   }
+}
+
+/** After a restart the log begins behind `compacted`, an index and its term, and holds these entries. */
+async function checkBegun(
+  storage: LogStoreStorage,
+  [index, term]: readonly [Index, Term],
+  entries: readonly Entry[],
+): Promise<void> {
+  const store = storage.newStore();
+  const { compacted, lastIndex } = await store.open();
+  assert.deepEqual(compacted, { index, term });
+  assert.equal(lastIndex, index + entries.length);
+  assert.deepEqual(readAll(store, index + 1, lastIndex), entries);
+  await store.close();
 }
 
 const checks: Readonly<Record<string, Check>> = {
@@ -193,6 +209,59 @@ const checks: Readonly<Record<string, Check>> = {
     }
     await store.close();
   },
+
+  'a reset begins a new log behind a position beyond the end': async (storage) => {
+    await withStore(storage, async (store) => {
+      await appendBatch(store, { entries: textEntries(1, 20, 1) });
+      await appendBatch(store, { reset: { index: 50, term: 3 } });
+      assert.equal(store.term(50), 3);
+      for (const index of [1, 20, 49, 51]) assert.equal(store.term(index), undefined);
+      assert.throws(() => store.entries(20, 21, 100));
+    });
+    await checkBegun(storage, [50, 3], []);
+    await withStore(storage, (store) => appendBatch(store, { entries: textEntries(51, 53, 4) }));
+    await checkBegun(storage, [50, 3], textEntries(51, 53, 4));
+  },
+
+  'a reset gives up a log that conflicts with its position, with term and vote in one batch':
+    async (storage) => {
+      const hardState = { term: 7, votedFor: null };
+      const entries = textEntries(206, 209, 7);
+      await withStore(storage, async (store) => {
+        for (let from = 1; from <= 400; from += 10) {
+          await appendBatch(store, { entries: textEntries(from, from + 9, 1) });
+        }
+        await store.compact(100);
+        await appendBatch(store, { hardState, reset: { index: 205, term: 6 }, entries });
+        assert.deepEqual(readAll(store, 206, 209), entries);
+        assert.equal(store.term(210), undefined);
+      });
+      await checkBegun(storage, [205, 6], entries);
+      const store = storage.newStore();
+      assert.deepEqual((await store.open()).hardState, hardState);
+      await store.close();
+    },
+
+  'a log that was reset goes on as any other: overwritten, compacted, reset again': async (
+    storage,
+  ) => {
+    await withStore(storage, async (store) => {
+      await appendBatch(store, { reset: { index: 10, term: 2 } });
+      await appendBatch(store, { entries: textEntries(11, 15, 2) });
+      await appendBatch(store, { truncateFrom: 11, entries: textEntries(11, 12, 3) });
+      await store.compact(11);
+      assert.deepEqual(readAll(store, 12, 12), [textEntry(12, 3)]);
+      await appendBatch(store, { reset: { index: 30, term: 3 } });
+      await appendBatch(store, { entries: [textEntry(31, 4)] });
+    });
+    await checkBegun(storage, [30, 3], [textEntry(31, 4)]);
+  },
+
+  'a reset to what was compacted is refused': (storage) =>
+    withStore(storage, async (store) => {
+      await appendBatch(store, { reset: { index: 10, term: 2 } });
+      await assert.rejects(appendBatch(store, { reset: { index: 9, term: 2 } }));
+    }),
 
   'entries that do not exist are an error': (storage) =>
     withStore(storage, async (store) => {

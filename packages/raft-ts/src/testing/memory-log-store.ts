@@ -155,9 +155,12 @@ export class MemoryLogStore implements LogStore {
   }
 
   /** Why the batch cannot follow what is stored; checked before anything of it is. */
-  #refusal({ truncateFrom, entries }: AppendBatch): Error | null {
-    const { compacted } = this.#durable;
-    const { lastIndex } = this;
+  #refusal({ reset, truncateFrom, entries }: AppendBatch): Error | null {
+    const compacted = reset ?? this.#durable.compacted;
+    const lastIndex = reset?.index ?? this.lastIndex;
+    if (compacted.index < this.#durable.compacted.index) {
+      return new RangeError(`reset behind ${compacted.index}, which was compacted`);
+    }
     if (
       truncateFrom !== null &&
       (truncateFrom <= compacted.index || truncateFrom > lastIndex + 1)
@@ -171,6 +174,11 @@ export class MemoryLogStore implements LogStore {
 
   #persist(batch: AppendBatch): void {
     const image = this.#durable;
+    if (batch.reset !== null) {
+      image.compacted = batch.reset;
+      image.entries = [];
+      this.#lastGroup = 0;
+    }
     if (batch.truncateFrom !== null) {
       image.entries.length = batch.truncateFrom - image.compacted.index - 1;
     }

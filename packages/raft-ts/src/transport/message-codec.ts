@@ -46,7 +46,10 @@ const shapes = {
     code: 7,
     fields: { term: 'count', commit: 'count', readRound: 'count', allMatched: 'optionalCount' },
   },
-  'heartbeat-response': { code: 8, fields: { term: 'count', readRound: 'count' } },
+  'heartbeat-response': {
+    code: 8,
+    fields: { term: 'count', readRound: 'count', wantedSnapshot: 'optionalCount' },
+  },
   'timeout-now': { code: 9, fields: { term: 'count', lastIndex: 'count', lastTerm: 'count' } },
   propose: { code: 10, fields: { requestId: 'count', term: 'optionalCount' } },
   'read-index': { code: 11, fields: { requestId: 'count' } },
