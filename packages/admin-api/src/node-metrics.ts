@@ -48,6 +48,16 @@ const GAUGES: readonly NodeGauge[] = [
     read: (it) => it.kernel.queued,
   },
   {
+    name: 'raftwall_kernel_entries',
+    help: 'Entries in the connection-tracking table of the kernel',
+    read: (it) => it.kernel.entriesInKernel ?? 0,
+  },
+  {
+    name: 'raftwall_kernel_entries_max',
+    help: 'Entries that the kernel may hold; 0: no limit',
+    read: (it) => it.kernel.entriesMax ?? 0,
+  },
+  {
     name: 'raftwall_oldest_uncommitted_seconds',
     help: 'Age of the oldest captured operation that is not committed',
     read: (it) => it.capture.oldestUncommittedMs / 1000,

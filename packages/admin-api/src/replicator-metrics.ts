@@ -66,6 +66,11 @@ const PLAIN: readonly PlainCounter[] = [
     read: (it) => it.incomplete,
   },
   {
+    name: 'raftwall_kernel_no_room_total',
+    help: 'Flows that were not brought into the kernel because it is nearly full (rule K15)',
+    read: (it) => it.noRoom,
+  },
+  {
     name: 'raftwall_kernel_event_overruns_total',
     help: 'Times that the kernel dropped events for want of receive buffer',
     read: (it) => it.overruns,

@@ -19,8 +19,10 @@ import type {
   KernelBatch,
   KernelEntryCursor,
   KernelHandlers,
+  KernelHooks,
   LookupBy,
 } from '@raftwall/replicator';
+import { HookProbes } from './hook-probes.ts';
 
 export interface NetlinkKernelOptions {
   /** Path of a network namespace such as `/run/netns/blue`; the process's own when absent. */
@@ -54,6 +56,7 @@ export class NetlinkKernel implements Kernel {
   readonly #commands: CommandChannel;
   readonly #dumper: Dumper;
   readonly #sysctls: ConntrackSysctls;
+  readonly #probes: HookProbes;
   readonly #batch: InjectBatch;
   readonly #lookups = new CommandBatch();
   #listener: EventListener | null = null;
@@ -65,6 +68,7 @@ export class NetlinkKernel implements Kernel {
     this.#sysctls = new ConntrackSysctls(this.#place);
     this.#commands = new CommandChannel(this.#place, { onFailure, metrics: null });
     this.#dumper = new Dumper(this.#place, { metrics: null });
+    this.#probes = new HookProbes(this.#place);
   }
 
   get #place(): { namespace?: string } {
@@ -78,7 +82,7 @@ export class NetlinkKernel implements Kernel {
     this.#listener = new EventListener(
       {
         ...this.#place,
-        ignorePortIds: [this.#commands.portId],
+        ignorePortIds: [this.#commands.portId, ...this.#probes.portIds],
         protocols: this.#options.protocols,
       },
       {
@@ -136,10 +140,19 @@ export class NetlinkKernel implements Kernel {
     return this.#sysctls.read('nf_conntrack_count');
   }
 
+  countMax(): number {
+    return this.#sysctls.read('nf_conntrack_max');
+  }
+
+  hooks(): KernelHooks {
+    return this.#probes.look();
+  }
+
   async close(): Promise<void> {
     await this.#listener?.stop();
     await this.#dumper.stop();
     await this.#commands.stop();
+    this.#probes.close();
   }
 }
 

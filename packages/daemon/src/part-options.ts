@@ -3,9 +3,11 @@ import {
   activityDefaults,
   applierDefaults,
   captureDefaults,
+  hooksDefaults,
   type ReplicatorOptions,
   readinessDefaults,
   reconcilerDefaults,
+  roomDefaults,
 } from '@raftwall/replicator';
 import type { RaftNodeOptions, SegmentLogSettings, TcpTransportOptions } from 'raft-ts';
 import { type DaemonConfig, PROTOCOL_NUMBERS } from './config/options.ts';
@@ -78,6 +80,8 @@ export function replicatorOptions(
       destroyHoldMs: capture.destroyHoldMs,
     },
     applier: applierDefaults,
+    room: { ...roomDefaults, entriesMax: config.kernel.maxEntries },
+    hooks: hooksDefaults,
     reconciler: reconcilerDefaults,
     activity: { ...activityDefaults, holderLostMs: cluster.timing.electionTimeoutMsMax },
     readiness: readinessDefaults,

@@ -25,6 +25,7 @@ export { kernelIncarnation } from './kernel-incarnation.ts';
 export { inverseL4, l4Shape } from './l4-word.ts';
 export type { NetlinkCounter, NetlinkErrnoCounter, NetlinkMetrics } from './metrics.ts';
 export { withNamespace } from './namespace.ts';
+export { type NatChains, natChains } from './nat-chains.ts';
 export { Nat, natOf } from './nat-mapping.ts';
 export { AF_INET, AF_INET6, NETLINK_NETFILTER, NETLINK_ROUTE } from './netlink-protocol.ts';
 export { NetlinkSocket, type NetlinkSocketOptions } from './netlink-socket.ts';
@@ -41,3 +42,4 @@ export {
 export type { AddressScope } from './route-message.ts';
 export { type EventFilterOptions, eventFilter } from './socket-filter.ts';
 export { type ConntrackSetting, ConntrackSysctls } from './sysctl.ts';
+export { TrackingProbe } from './tracking-probe.ts';

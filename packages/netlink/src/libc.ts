@@ -26,6 +26,11 @@ export const libc = {
     address: NativeBytes,
     length: number,
   ) => number,
+  connect: library.func('int connect(int fd, void *address, uint length)') as (
+    fd: number,
+    address: NativeBytes,
+    length: number,
+  ) => number,
   getsockname: library.func('int getsockname(int fd, void *address, void *length)') as (
     fd: number,
     address: NativeBytes,

@@ -192,11 +192,12 @@ export class Admin implements AdminPort {
   }
 
   #kernelStatus(): NodeStatus['kernel'] {
-    const { applier, dependencies } = this.#replicator;
+    const { applier, room, dependencies } = this.#replicator;
     const { reconciler } = this.#replicator.parts;
     const { kernel, counters } = dependencies;
     return {
       entriesInKernel: kernel.count(),
+      entriesMax: Number.isFinite(room.entriesMax) ? room.entriesMax : null,
       queued: applier.queued,
       failuresByErrno: counters.kernelFailures,
       overruns: counters.overruns,

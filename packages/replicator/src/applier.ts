@@ -13,6 +13,7 @@ import { SlotFlag } from './local-flag.ts';
 import { countBy, type ReplicatorCounters } from './metrics.ts';
 import type { ApplierOptions } from './options.ts';
 import type { Kernel } from './ports.ts';
+import type { Room } from './room.ts';
 
 /** What the applier needs of the replicated table. */
 interface AppliedTable extends InjectedTable {
@@ -32,6 +33,7 @@ export interface ApplierDependencies {
   readonly kernel: Kernel;
   readonly table: AppliedTable;
   readonly domain: Domain;
+  readonly room: Room;
   readonly counters: ReplicatorCounters;
   readonly errnoName: (errno: number) => string;
   /** The queue ran empty, or the kernel's index moved. */

@@ -13,6 +13,7 @@ import {
   refusedAttributes,
   refusedFlags,
 } from './refused-attributes.ts';
+import type { Room } from './room.ts';
 
 /** Rows by key, and the local flags beside each row. */
 export interface InjectedTable {
@@ -30,6 +31,7 @@ export interface InjectorDependencies {
   readonly table: InjectedTable;
   readonly domain: Domain;
   readonly hold: Hold;
+  readonly room: Room;
   readonly counters: ReplicatorCounters;
   readonly errnoName: (errno: number) => string;
   readonly mode: () => ApplierMode;
@@ -71,6 +73,7 @@ export class Injector {
   /** Starts an empty batch. */
   begin(): void {
     this.#batch = this.#dependencies.kernel.newBatch();
+    this.#dependencies.room.measure();
   }
 
   addDelete(key: Uint8Array, length: number): void {
@@ -97,6 +100,7 @@ export class Injector {
       this.#dependencies.counters.incomplete += 1;
       return;
     }
+    if (!exists && !this.#dependencies.room.take(sent)) return;
     sent.attributes &= ~attributesRefused(flags);
     const inject = {
       timeoutSeconds: hold.timeoutSeconds(sent),

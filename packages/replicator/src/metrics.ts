@@ -29,6 +29,8 @@ export class ReplicatorCounters {
   kernelDeletes = 0;
   /** Keys that the applier's queue had no room for; a reconcile makes up for them. */
   applierDropped = 0;
+  /** Flows that were not brought into the kernel because it is full (rule K15). */
+  noRoom = 0;
   overruns = 0;
   reconciles = 0;
   reconcileRepairs = 0;

@@ -60,6 +60,29 @@ export const applierDefaults: ApplierOptions = {
   tcpEstablishedSeconds: 432_000,
 };
 
+/** How far this node fills its kernel (rule K15). */
+export interface RoomOptions {
+  /** Lowers the limit below nf_conntrack_max; null: that alone counts. */
+  readonly entriesMax: number | null;
+  /** Part of the limit up to which flows are created: over it the kernel evicts others for each. */
+  readonly createShare: number;
+  /** The same for ASSURED flows, which the kernel itself never evicts. */
+  readonly assuredShare: number;
+}
+
+export const roomDefaults: RoomOptions = {
+  entriesMax: null,
+  createShare: 0.9,
+  assuredShare: 0.97,
+};
+
+export interface HooksOptions {
+  /** Pause between two looks at whether the kernel tracks and translates. */
+  readonly intervalMs: number;
+}
+
+export const hooksDefaults: HooksOptions = { intervalMs: 1_000 };
+
 export interface ReconcilerOptions {
   /** Pause between two background rounds, in milliseconds. */
   readonly intervalMs: number;
@@ -127,6 +150,8 @@ export interface ReplicatorOptions {
   readonly domain: DomainOptions;
   readonly capture: CaptureOptions;
   readonly applier: ApplierOptions;
+  readonly room: RoomOptions;
+  readonly hooks: HooksOptions;
   readonly reconciler: ReconcilerOptions;
   readonly activity: ActivityOptions;
   readonly readiness: ReadinessOptions;

@@ -4,6 +4,7 @@ import type { Applier } from './applier.ts';
 import { Capture } from './capture.ts';
 import type { Domain } from './domain.ts';
 import { HolderWatch } from './holder-watch.ts';
+import { HooksWatch } from './hooks-watch.ts';
 import { KernelEvents } from './kernel-events.ts';
 import type { ReplicatorOptions } from './options.ts';
 import type { Consensus } from './ports.ts';
@@ -12,6 +13,7 @@ import { Readiness } from './readiness.ts';
 import { ReconcileSchedule } from './reconcile-schedule.ts';
 import { Reconciler, type ReconcilerDependencies } from './reconciler.ts';
 import type { ReplicatorDependencies } from './replicator.ts';
+import type { Room } from './room.ts';
 
 /** The parts of a replicator that need the log. */
 export interface Parts {
@@ -20,6 +22,7 @@ export interface Parts {
   readonly reconciler: Reconciler;
   readonly schedule: ReconcileSchedule;
   readonly kernelEvents: KernelEvents;
+  readonly hooksWatch: HooksWatch;
   readonly activation: Activation;
   readonly announcer: Announcer;
   readonly holderWatch: HolderWatch;
@@ -31,6 +34,7 @@ export interface PartsContext extends ReplicatorDependencies {
   readonly consensus: Consensus;
   readonly domain: Domain;
   readonly applier: Applier;
+  readonly room: Room;
   readonly promotion: Promotion;
   readonly appliedIndex: () => number;
   readonly truth: ReconcilerDependencies['truth'];
@@ -45,8 +49,10 @@ export interface PartsContext extends ReplicatorDependencies {
 export function makeParts(options: ReplicatorOptions, context: PartsContext): Parts {
   const capture = makeCapture(options, context, () => activation.restart());
   const activation = makeActivation(options, context, capture);
+  const hooksWatch = new HooksWatch(options.hooks, context);
   const readiness = new Readiness(options.readiness, {
     ...context,
+    impairment: () => hooksWatch.lack ?? context.room.shortage,
     kernelIndex: () => context.applier.kernelIndex,
     onChange: context.onReadiness,
   });
@@ -56,6 +62,7 @@ export function makeParts(options: ReplicatorOptions, context: PartsContext): Pa
     capture,
     activation,
     readiness,
+    hooksWatch,
     reconciler,
     schedule: new ReconcileSchedule(options.reconciler, { ...context, reconciler, readiness }),
     kernelEvents: new KernelEvents({ ...context, capture, reconciler }),

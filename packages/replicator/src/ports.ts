@@ -63,7 +63,24 @@ export interface Kernel {
   ): Promise<{ interrupted: boolean }>;
   /** Entries now in the kernel's table. */
   count(): number;
+  /** Entries beyond which a create evicts others (nf_conntrack_max), 0 for no limit. */
+  countMax(): number;
+  /** Looks whether this kernel tracks and translates, by address family (rule K15). */
+  hooks(): KernelHooks;
   close(): Promise<void>;
+}
+
+/** What the kernel does with the packets of one address family. */
+export interface FamilyHooks {
+  /** Packets get entries: a datagram over loopback did. null: the family is switched off on this node. */
+  readonly tracks: boolean | null;
+  /** A NAT chain exists, without which entries translate nothing. */
+  readonly translates: boolean;
+}
+
+export interface KernelHooks {
+  readonly ipv4: FamilyHooks;
+  readonly ipv6: FamilyHooks;
 }
 
 /** errno values that decide what the applier does next. */

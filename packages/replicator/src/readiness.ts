@@ -8,6 +8,8 @@ export interface ReadinessDependencies {
   readonly kernelIndex: () => number;
   /** What keeps the kernel from being level, in words, or null. */
   readonly obstacle: () => string | null;
+  /** What makes this node unfit to carry traffic even if it was ready, in words, or null (rule K15). */
+  readonly impairment: () => string | null;
   readonly onChange: (ready: boolean) => void;
 }
 
@@ -39,7 +41,7 @@ export class Readiness {
   get reason(): string | null {
     if (this.#ready) return null;
     if (this.#failure !== null) return this.#failure;
-    const obstacle = this.#dependencies.obstacle();
+    const obstacle = this.#obstacle();
     if (obstacle !== null) return obstacle;
     if (this.#targetIndex === null)
       return 'no leader confirmed by a quorum has named a commit index yet';
@@ -59,7 +61,8 @@ export class Readiness {
     const { clock, consensus } = this.#dependencies;
     if (consensus.status().quorum) this.#quorumSeenMs = clock.nowMs();
     const withoutQuorumMs = clock.nowMs() - this.#quorumSeenMs;
-    if (this.#ready && withoutQuorumMs >= this.#options.quorumLostMs) this.#forget();
+    const isUnfit = this.#dependencies.impairment() !== null;
+    if (this.#ready && (isUnfit || withoutQuorumMs >= this.#options.quorumLostMs)) this.#forget();
     if (!this.#ready) this.#seek();
   }
 
@@ -73,10 +76,14 @@ export class Readiness {
     this.#set(false);
   }
 
+  #obstacle(): string | null {
+    return this.#dependencies.obstacle() ?? this.#dependencies.impairment();
+  }
+
   #seek(): void {
-    const { kernelIndex, obstacle, clock } = this.#dependencies;
+    const { kernelIndex, clock } = this.#dependencies;
     if (this.#targetIndex !== null) {
-      if (obstacle() === null && kernelIndex() >= this.#targetIndex) this.#set(true);
+      if (this.#obstacle() === null && kernelIndex() >= this.#targetIndex) this.#set(true);
       return;
     }
     if (this.#asking || clock.nowMs() - this.#askedAtMs < this.#options.askIntervalMs) return;

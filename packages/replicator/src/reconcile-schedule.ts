@@ -4,15 +4,20 @@ import type { Clock, Logger } from './ports.ts';
 import type { Promotion } from './promotion.ts';
 import type { Readiness } from './readiness.ts';
 import type { Reconciler } from './reconciler.ts';
+import type { Room } from './room.ts';
 
 export interface ReconcileScheduleDependencies {
   readonly reconciler: Reconciler;
   readonly applier: Applier;
+  readonly room: Room;
   readonly promotion: Promotion;
   readonly readiness: Readiness;
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+/** Least pause between two rounds for the sake of flows that had no room. */
+const roomIntervalMs = 1_000;
 
 /** When kernel and table are compared: at every event that may have parted them, and at a pace in the background. */
 export class ReconcileSchedule {
@@ -38,11 +43,13 @@ export class ReconcileSchedule {
 
   /** Runs one round with the truth where it is now, and resolves when its repairs are done. */
   async run(reason: string): Promise<void> {
-    const { reconciler, promotion, applier, readiness, clock } = this.#dependencies;
+    const { reconciler, promotion, applier, readiness, room, clock } = this.#dependencies;
+    room.beginRound();
     const result = await reconciler.run(reason, 'repair');
     if (result === null) return;
     promotion.noteCompared();
     await applier.drained();
+    room.endRound();
     if (result.truth === 'table' && applier.mode === 'standby') applier.confirmCompared();
     this.#lastMs = clock.nowMs();
     readiness.check();
@@ -50,9 +57,11 @@ export class ReconcileSchedule {
 
   /** Starts a round in the background if its time has come. */
   check(): void {
-    const { reconciler, clock } = this.#dependencies;
+    const { reconciler, room, clock } = this.#dependencies;
     if (reconciler.running) return;
-    if (clock.nowMs() - this.#lastMs >= this.#options.intervalMs) this.request('background');
+    const sinceMs = clock.nowMs() - this.#lastMs;
+    if (sinceMs >= this.#options.intervalMs) this.request('background');
+    else if (sinceMs >= roomIntervalMs && room.hasRoomAgain) this.request('room');
   }
 
   stop(): void {

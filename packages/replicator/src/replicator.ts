@@ -18,6 +18,7 @@ import type {
   ReadinessSink,
 } from './ports.ts';
 import { Promotion } from './promotion.ts';
+import { Room } from './room.ts';
 import type { AppliedListener } from './state-machine.ts';
 import { VrrpReport } from './vrrp-report.ts';
 
@@ -53,6 +54,7 @@ export class Replicator implements AppliedListener {
   readonly events: EventLog;
   readonly domain: Domain;
   readonly applier: Applier;
+  readonly room: Room;
   readonly activations: DecidedActivation[] = [];
   readonly #dependencies: ReplicatorDependencies;
   #parts: Parts | null = null;
@@ -82,9 +84,11 @@ export class Replicator implements AppliedListener {
     this.#addresses = new Set(dependencies.addresses.current());
     this.events = new EventLog();
     this.domain = new Domain(options.domain);
+    this.room = new Room(options.room, { kernel, counters });
     this.applier = new Applier(options.applier, {
       kernel,
       table,
+      room: this.room,
       domain: this.domain,
       counters,
       errnoName,
@@ -124,6 +128,7 @@ export class Replicator implements AppliedListener {
       consensus,
       domain: this.domain,
       applier: this.applier,
+      room: this.room,
       promotion: this.#promotion,
       appliedIndex: () => this.#appliedIndex,
       truth: () => this.#truth(),
@@ -403,10 +408,11 @@ export class Replicator implements AppliedListener {
   /** Everything that is decided from levels, at a pace: nothing depends on having seen an edge. */
   #tick(): void {
     if (this.#stopped) return;
-    const { announcer, readiness, holderWatch, schedule } = this.parts;
+    const { announcer, readiness, holderWatch, hooksWatch, schedule } = this.parts;
     this.#seekLiving();
     this.#followMastering();
     announcer.check();
+    hooksWatch.check();
     readiness.check();
     holderWatch.check();
     schedule.check();

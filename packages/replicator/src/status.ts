@@ -67,6 +67,8 @@ export interface MemberStatus {
 
 export interface KernelStatus {
   readonly entriesInKernel: number | null;
+  /** Entries that this kernel may hold (rule K15); null: no limit. */
+  readonly entriesMax: number | null;
   readonly queued: number;
   readonly failuresByErrno: Readonly<Record<string, number>>;
   readonly overruns: number;

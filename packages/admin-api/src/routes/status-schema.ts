@@ -53,6 +53,9 @@ export const MemberSchema = schemaOf<MemberStatus>()(
 
 const KernelSchema = Type.Object({
   entriesInKernel: Nullable(Type.Number()),
+  entriesMax: Nullable(
+    Type.Number({ description: 'Entries that the kernel may hold (rule K15).' }),
+  ),
   queued: Type.Number({ description: 'Commands that wait for the kernel.' }),
   failuresByErrno: Type.Record(Type.String(), Type.Number()),
   overruns: Type.Number({ description: 'Netlink overruns.' }),

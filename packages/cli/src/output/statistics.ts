@@ -72,6 +72,7 @@ function kernelLines({ kernel, kernelIndex }: NodeStatus): Lines {
   const failures = Object.entries(kernel.failuresByErrno);
   return [
     ['entries', kernel.entriesInKernel ?? 'not counted'],
+    ['limit', kernel.entriesMax ?? 'none'],
     ['level with index', kernelIndex],
     ['netlink overruns', kernel.overruns],
     ['commands waiting', kernel.queued],

@@ -61,7 +61,7 @@ function kernelText({ kernel }: NodeStatus): string {
     ([name, count]) => `${name} ${count}`,
   );
   return [
-    `${kernel.entriesInKernel ?? '?'} entries`,
+    `${kernel.entriesInKernel ?? '?'} of ${kernel.entriesMax ?? 'any number of'} entries`,
     `${kernel.queued} queued`,
     `${kernel.overruns} overruns`,
     failures.length === 0 ? 'no failures' : `failures ${failures.join(' ')}`,

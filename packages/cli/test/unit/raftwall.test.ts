@@ -81,7 +81,7 @@ vrrp     MASTER (mode follow, track file 1)
 flows    2
 index    commit 120, applied 120, kernel 120
 capture  proposed 14, applied 14, oldest uncommitted 0 ms
-kernel   5 entries, 0 queued, 0 overruns, failures EEXIST 1
+kernel   5 of 262144 entries, 0 queued, 0 overruns, failures EEXIST 1
 
 MEMBER  ADDRESS         ROLE      MATCH  REACHABLE  LEVEL
 fw1     10.77.0.1:7650  leader    120    yes        yes
@@ -277,6 +277,7 @@ describe("conntrackd's verbs", () => {
 
 kernel:
 	entries:                     5
+	limit:                       262144
 	level with index:            120
 	netlink overruns:            0
 	commands waiting:            0

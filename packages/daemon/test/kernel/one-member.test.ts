@@ -35,6 +35,7 @@ describe('one member alone', () => {
   beforeEach(() => {
     ip('netns', 'add', namespace);
     ip('-n', namespace, 'link', 'set', 'lo', 'up');
+    track();
     directory = mkdtempSync(join(tmpdir(), 'raftwalld-'));
     socket = join(directory, 'api.sock');
     writeFileSync(
@@ -66,6 +67,12 @@ api: { socket: ${socket} }
     daemon = spawn('ip', args, { stdio: 'ignore' });
   }
 
+  /** A kernel without a rule that needs it tracks nothing. */
+  function track(): void {
+    const rule = '-A FORWARD -m state --state ESTABLISHED -j ACCEPT';
+    ip('netns', 'exec', namespace, 'iptables', '-w', ...rule.split(' '));
+  }
+
   const status = (): Promise<unknown> => read(socket, '/v1/status').catch(() => null);
 
   it('V1 is ready without traffic, captures, and finds its flows again after a restart', async () => {
@@ -81,5 +88,19 @@ api: { socket: ${socket} }
     await expect.poll(status, waitMs).toMatchObject({ ready: true, active: 'a', flows: 1 });
     ip('netns', 'exec', namespace, 'conntrack', '-D', '-p', 'tcp');
     await expect.poll(status, waitMs).toMatchObject({ flows: 0 });
+  });
+
+  it('K15 room and hooks: is not ready, and says why, while a flushed ruleset leaves its flows untracked', async () => {
+    await expect.poll(status, waitMs).toMatchObject({ ready: true, active: 'a' });
+    const add =
+      '-I -p udp -s 10.1.0.1 -d 10.2.0.2 --sport 1 --dport 53 -t 500 -u SEEN_REPLY,ASSURED';
+    ip('netns', 'exec', namespace, 'conntrack', ...add.split(' '));
+    await expect.poll(status, waitMs).toMatchObject({ flows: 1 });
+    ip('netns', 'exec', namespace, 'nft', 'flush', 'ruleset');
+    await expect
+      .poll(status, waitMs)
+      .toMatchObject({ ready: false, notReadyReason: expect.stringMatching(/tracks no IPv4/) });
+    track();
+    await expect.poll(status, waitMs).toMatchObject({ ready: true, notReadyReason: null });
   });
 });

@@ -7,9 +7,11 @@ import {
   activityDefaults,
   applierDefaults,
   captureDefaults,
+  hooksDefaults,
   type ReplicatorOptions,
   readinessDefaults,
   reconcilerDefaults,
+  roomDefaults,
 } from '../../src/options.ts';
 import type { Consensus, ConsensusStatus, VrrpState } from '../../src/ports.ts';
 import { Replicator } from '../../src/replicator.ts';
@@ -251,6 +253,8 @@ export class FakeNode implements Consensus {
       },
       capture: captureDefaults,
       applier: applierDefaults,
+      room: roomDefaults,
+      hooks: hooksDefaults,
       reconciler: reconcilerDefaults,
       activity: activityDefaults,
       readiness: readinessDefaults,

@@ -8,6 +8,7 @@ import {
   type KernelEntryCursor,
   KernelEventKind,
   type KernelHandlers,
+  type KernelHooks,
   type LookupBy,
 } from '../../src/ports.ts';
 import { endOf } from './flows.ts';
@@ -38,6 +39,11 @@ export class FakeKernel implements Kernel {
   /** Every message that reached the kernel, in order. */
   readonly log: string[] = [];
   dumps = 0;
+  entriesMax = 262_144;
+  hooked: KernelHooks = {
+    ipv4: { tracks: true, translates: true },
+    ipv6: { tracks: null, translates: false },
+  };
   #handlers: KernelHandlers | null = null;
   /** Called once at the beginning of the next dump, after its entries were taken. */
   duringDump: (() => void | Promise<void>) | null = null;
@@ -90,6 +96,14 @@ export class FakeKernel implements Kernel {
 
   count(): number {
     return this.entries.size;
+  }
+
+  countMax(): number {
+    return this.entriesMax;
+  }
+
+  hooks(): KernelHooks {
+    return this.hooked;
   }
 
   async close(): Promise<void> {}
