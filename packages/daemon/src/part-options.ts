@@ -10,7 +10,7 @@ import {
   roomDefaults,
 } from '@raftwall/replicator';
 import type { RaftNodeOptions, SegmentLogSettings, TcpTransportOptions } from 'raft-ts';
-import { type DaemonConfig, PROTOCOL_NUMBERS } from './config/options.ts';
+import type { DaemonConfig } from './config/options.ts';
 import type { NetlinkKernelOptions } from './netlink-kernel.ts';
 
 /** Without an outcome for so long a proposal is sent again; apply tells duplicates (rule A1). */
@@ -47,12 +47,8 @@ export function transportOptions(config: DaemonConfig): TcpTransportOptions {
 export function kernelOptions(config: DaemonConfig): NetlinkKernelOptions {
   return {
     tcpWindowTracking: config.kernel.tcpWindowTracking,
-    protocols: protocolNumbers(config),
+    protocols: config.capture.filter.protocols,
   };
-}
-
-function protocolNumbers(config: DaemonConfig): readonly number[] {
-  return config.capture.filter.protocols.map((name) => PROTOCOL_NUMBERS[name]);
 }
 
 export function replicatorOptions(
@@ -69,7 +65,7 @@ export function replicatorOptions(
     kernelIncarnation,
     vrrp: vrrp !== null,
     domain: {
-      protocols: protocolNumbers(config),
+      protocols: config.capture.filter.protocols,
       ignorePrefixes: capture.filter.ignoreAddresses,
       virtualAddresses: cluster.virtualAddresses,
       peerAddresses: cluster.members.map(({ address }) => address.host),

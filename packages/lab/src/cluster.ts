@@ -16,6 +16,8 @@ export interface ClusterOptions {
   /** false: firewalls with keepalived alone. Default true. */
   readonly replication?: boolean;
   readonly rules?: RulesetOptions;
+  /** Section `capture` of raftwalld's configuration. Default: empty. */
+  readonly capture?: object;
   /** Default: a new one, silent. */
   readonly timeline?: Timeline;
 }
@@ -159,6 +161,7 @@ export class Cluster {
         ...{ index, members },
         directory: join(this.directory, `fw${index}`),
         rules: options.rules ?? {},
+        capture: options.capture ?? {},
         replication: this.#replication,
       },
       this.topology,

@@ -21,6 +21,8 @@ export interface FirewallOptions {
   /** Its run, state and data directories are made below. */
   readonly directory: string;
   readonly rules: RulesetOptions;
+  /** Section `capture` of raftwalld's configuration. */
+  readonly capture: object;
   /** Without it the firewall keeps its flows to itself. */
   readonly replication: boolean;
 }
@@ -54,7 +56,7 @@ export class Firewall extends EventEmitter<FirewallEvents> {
     const ipv6 = options.rules.ipv6 ?? false;
     this.keepalived = new KeepalivedDaemon({ runDirectory, stateDirectory, ipv6 });
     this.raftwall = new RaftwallDaemon({
-      ...{ index, members, ipv6 },
+      ...{ index, members, ipv6, capture: options.capture },
       ...{ runDirectory, dataDirectory, stateDirectory },
     });
   }

@@ -24,6 +24,8 @@ export interface RaftwallOptions {
   readonly dataDirectory: string;
   readonly stateDirectory: string;
   readonly ipv6: boolean;
+  /** Section `capture` of its configuration. */
+  readonly capture: object;
 }
 
 /** What the lab reads of `status --json`; the rest is in the API's own description. */
@@ -147,6 +149,7 @@ function raftwallConfig(options: RaftwallOptions, socket: string): object {
     node: { id: `fw${options.index}`, dataDir: options.dataDirectory },
     peers: { insecure: true },
     api: { socket },
+    capture: options.capture,
     vrrp: {
       mode: 'follow',
       instance: { group: 'G1' },

@@ -37,6 +37,10 @@ export interface RulesetOptions {
   readonly dnat?: boolean;
   /** Drops what is not asked for on INPUT too. */
   readonly guardInput?: boolean;
+  /** Further rules of iptables, behind the others. */
+  readonly extra?: readonly string[];
+  /** The same of ip6tables. */
+  readonly extra6?: readonly string[];
 }
 
 /** Packets that the rules which log INVALID have seen. */
@@ -51,9 +55,10 @@ export async function applyRuleset(namespace: Namespace, options: RulesetOptions
   const rules: string[] = [...FORWARD_RULES, SNAT];
   if (options.dnat === true) rules.push(DNAT);
   if (options.guardInput === true) rules.push(...INPUT_RULES);
+  rules.push(...(options.extra ?? []));
   for (const rule of rules) await namespace.exec('iptables', ['-w', ...rule.split(' ')]);
   if (options.ipv6 !== true) return;
-  for (const rule of [...FORWARD_RULES, SNAT6]) {
+  for (const rule of [...FORWARD_RULES, SNAT6, ...(options.extra6 ?? [])]) {
     await namespace.exec('ip6tables', ['-w', ...rule.split(' ')]);
   }
 }

@@ -54,7 +54,8 @@ export class CommandBatch {
 
   /**
    * Makes a flow, or EEXIST if either tuple is taken. NAT comes from the difference of the reply tuple from the inverse of
-   * the original one; both must be those of the real flow. Status keeps SEEN_REPLY, ASSURED and FIXED_TIMEOUT.
+   * the original one; both must be those of the real flow. Status keeps SEEN_REPLY, ASSURED and FIXED_TIMEOUT; a GRE flow always gets the latter,
+   * since its first packet would end it otherwise.
    *
    * @param attributes Which of the entry's attributes to send, default all that it has; bits of `ConntrackAttribute`.
    * @returns Number of the message in the batch.
@@ -69,7 +70,7 @@ export class CommandBatch {
 
   /**
    * Changes an existing flow, or ENOENT. Sent are timeout, status, protocol state, mark, sequence adjustment, synproxy and
-   * labels, as far as `attributes` names them; the others cannot be changed. The kernel applies them one by one: after an
+   * labels, as far as `attributes` names them; the others cannot be changed, nor can the timeout of a GRE flow. The kernel applies them one by one: after an
    * error some may have taken effect.
    *
    * @param kernelStatus The status that the kernel's entry has, or'ed into a status that is sent. Without it EXPECTED,

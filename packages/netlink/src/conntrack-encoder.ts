@@ -16,6 +16,7 @@ import {
   CtaSynproxy,
   CtaTcp,
   CtaTuple,
+  Protocol,
   TCP_STATE_MAX,
 } from './ctnetlink-protocol.ts';
 import { inverseL4, l4Shape } from './l4-word.ts';
@@ -88,7 +89,7 @@ export function writeNewEntry(
     writeNat(writer, entry, Cta.natDestination, entry.replySource, mappedDestinationPort(entry));
   }
   const status = attributes & ConntrackAttribute.status ? entry.status & STATUS_SETTABLE : 0;
-  writer.attributeU32(Cta.status, status | ConntrackStatus.confirmed);
+  writer.attributeU32(Cta.status, status | ConntrackStatus.confirmed | fixedTimeoutOf(entry));
   writer.attributeU32(Cta.timeout, timeoutSeconds);
   if (attributes & ConntrackAttribute.helper) writeHelper(writer, entry);
   if (attributes & ConntrackAttribute.master) writeMaster(writer, entry);
@@ -103,7 +104,7 @@ export function writeChanges(
   kernelStatus: number,
   liberal: boolean,
 ): void {
-  if (attributes & ConntrackAttribute.timeout) {
+  if (attributes & ConntrackAttribute.timeout && fixedTimeoutOf(entry) === 0) {
     writer.attributeU32(Cta.timeout, entry.timeoutSeconds);
   }
   if (attributes & ConntrackAttribute.status) {
@@ -112,6 +113,15 @@ export function writeChanges(
     writer.attributeU32(Cta.status, ((kernelStatus & ~ConntrackStatus.dying) | wanted) >>> 0);
   }
   writeMutable(writer, entry, attributes, liberal);
+}
+
+/**
+ * The kernel notes the timeouts of a GRE flow in the flow itself, when a packet makes it (nf_conntrack_gre_packet). A flow
+ * made by a message has none, so that its first packet would end it: its life is fixed instead, and then the kernel
+ * refuses every other timeout (EPERM).
+ */
+function fixedTimeoutOf(entry: ConntrackFields): number {
+  return entry.protocol === Protocol.gre ? ConntrackStatus.fixedTimeout : 0;
 }
 
 function writeMutable(

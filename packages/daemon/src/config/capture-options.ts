@@ -1,9 +1,10 @@
-import { defaulted, list, mapping } from './field.ts';
+import { defaulted, describe, list, mapping, type Reader } from './field.ts';
+import { nearest } from './nearest.ts';
 import { ipPrefix } from './net-fields.ts';
 import { integer, oneOf } from './scalar-fields.ts';
 
 /** IP protocol numbers of the names that the configuration knows. */
-export const PROTOCOL_NUMBERS = Object.freeze({
+const PROTOCOL_NUMBERS = Object.freeze({
   icmp: 1,
   tcp: 6,
   udp: 17,
@@ -14,11 +15,12 @@ export const PROTOCOL_NUMBERS = Object.freeze({
   udplite: 136,
 } as const);
 
-export type ProtocolName = keyof typeof PROTOCOL_NUMBERS;
+type ProtocolName = keyof typeof PROTOCOL_NUMBERS;
 
 /** What is replicated at all, before the domain of rule K1. */
 export interface CaptureFilter {
-  readonly protocols: readonly ProtocolName[];
+  /** IP protocol numbers, 0 to 255. */
+  readonly protocols: readonly number[];
   /** Flows that touch one of these prefixes in either tuple are left alone; canonical text. */
   readonly ignoreAddresses: readonly string[];
 }
@@ -33,13 +35,29 @@ export interface CaptureOptions {
   readonly foreignDeletes: 'replicate' | 'restore';
 }
 
+/** As many as a kernel filter may name (`FILTER_VALUES_MAX` of `@raftwall/netlink`). */
+const protocolsMax = 200;
 const protocolNames = Object.keys(PROTOCOL_NUMBERS) as ProtocolName[];
+
+/** A protocol by its name, or by its number (ESP is 50). */
+const protocol: Reader<number> = {
+  allowed: `${protocolNames.join(', ')} or a protocol number from 0 to 255`,
+  read(value, at, faults) {
+    if (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 255) return Number(value);
+    const name = protocolNames.find((known) => known === value);
+    if (name !== undefined) return PROTOCOL_NUMBERS[name];
+    const guess = typeof value === 'string' ? nearest(value, protocolNames) : null;
+    const hint = guess === null ? '' : `, did you mean ${guess}?`;
+    faults.add(at, `is ${describe(value)}${hint}`, protocol.allowed);
+    return undefined;
+  },
+};
 
 /** Keys of `capture.filter`. */
 const filterFields = {
   protocols: defaulted(
     'Protocols that are replicated.',
-    list(oneOf(protocolNames), { min: 1, max: protocolNames.length }),
+    list(protocol, { min: 1, max: protocolsMax }),
     ['tcp', 'udp', 'icmp', 'icmpv6', 'sctp', 'dccp', 'gre'],
   ),
   ignoreAddresses: defaulted(

@@ -6,8 +6,7 @@ import type { LogOptions, NodeOptions, PeersOptions } from './node-options.ts';
 import type { VrrpOptions } from './vrrp-options.ts';
 
 export type { ApiOptions, ApiTlsFiles } from './api-options.ts';
-export type { CaptureFilter, CaptureOptions, ProtocolName } from './capture-options.ts';
-export { PROTOCOL_NUMBERS } from './capture-options.ts';
+export type { CaptureFilter, CaptureOptions } from './capture-options.ts';
 export type {
   ClusterOptions,
   MemberOption,

@@ -121,7 +121,7 @@ peers: { insecure: true }
       capture: {
         admit: 'replied',
         filter: {
-          protocols: ['tcp', 'udp', 'icmp', 'icmpv6', 'sctp', 'dccp', 'gre'],
+          protocols: [6, 17, 1, 58, 132, 33, 47],
           ignoreAddresses: [
             '127.0.0.0/8',
             '::1/128',

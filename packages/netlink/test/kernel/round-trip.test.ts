@@ -171,6 +171,12 @@ describe('a flow made by a message', () => {
     expect(await kernel.one((batch) => batch.create(entry))).toBe(0);
     const found = await kernel.get(entry);
     expectSameFlow(found, entry);
+    // Its first packet would end a GRE flow that a message has made.
+    const fixed = protocol === Protocol.gre ? ConntrackStatus.fixedTimeout : 0;
+    expect(found!.status & ConntrackStatus.fixedTimeout).toBe(fixed);
+    entry.mark = 0xcafe;
+    expect(await kernel.one((batch) => batch.update(entry, A.mark | A.timeout))).toBe(0);
+    expect((await kernel.get(entry))!.mark).toBe(0xcafe);
     if (protocol === Protocol.sctp) {
       expect(found!.sctpState).toBe(3);
       expect(found!.sctpVerificationTagOriginal).toBe(0xdeadbeef);
