@@ -145,6 +145,12 @@ export class Applier {
     this.#run();
   }
 
+  /** Rule K14: the entry's life is made longer again; one whose life is fixed (GRE) is made anew. */
+  restoreHold(slot: number, entry: FlowFields): void {
+    if (this.hold.isFixed(entry)) this.deleteKernelEntry(entry);
+    this.enqueue(slot);
+  }
+
   /** Takes an entry out of the kernel, whatever the table says of its key by then. */
   deleteKernelEntry(flow: FlowFields): void {
     if (this.#mode !== 'standby') return;

@@ -4,6 +4,8 @@ import type { ApplierOptions } from './options.ts';
 // enum tcp_conntrack: the only state whose timeout is its own on a standby too.
 const tcpEstablished = 3;
 const protocolTcp = 6;
+// IPS_FIXED_TIMEOUT of nf_conntrack_common.h.
+const fixedTimeout = 1 << 10;
 
 /** Rule K14: how long a standby, which sees no packets of a flow, keeps it in its kernel. */
 export class Hold {
@@ -23,6 +25,11 @@ export class Hold {
   isDue(row: FlowFields, entry: FlowFields): boolean {
     const wanted = Math.min(this.timeoutSeconds(row), this.#options.holdSeconds);
     return entry.timeoutSeconds < wanted / 2;
+  }
+
+  /** The kernel lets nobody change the life of this entry. */
+  isFixed(entry: FlowFields): boolean {
+    return (entry.status & fixedTimeout) !== 0;
   }
 }
 

@@ -214,7 +214,9 @@ export class Reconciler {
       : FlowAttribute.reply;
     if (differs === 0) {
       const { applier } = this.#dependencies;
-      if (round.truth === 'table' && applier.hold.isDue(this.#flow, entry)) applier.enqueue(slot);
+      if (round.truth === 'table' && applier.hold.isDue(this.#flow, entry)) {
+        applier.restoreHold(slot, entry);
+      }
       return;
     }
     round.updated += 1;

@@ -95,3 +95,19 @@ describe('K13 one bad attribute loses no flow', () => {
     expect(fw2.kernel.get(flow)?.sequenceAdjustOriginal.offsetAfter).toBe(3);
   });
 });
+
+describe('K14 holds', () => {
+  it('K14 holds: an entry whose life is fixed is made anew when its hold has run down', async () => {
+    const cluster = await activeCluster();
+    const [fw1, fw2] = [cluster.node('fw1'), cluster.node('fw2')];
+    fw1.kernel.born(flowOf({ protocol: 17, sport: 1 }));
+    await cluster.clock.advance(100);
+    const entry = fw2.kernel.get(flowOf({ protocol: 17, sport: 1 }))!;
+    entry.status |= 1 << 10;
+    entry.timeoutSeconds = 10;
+    fw2.kernel.log.length = 0;
+    await fw2.replicator.reconcileNow('test');
+    expect(fw2.kernel.log).toEqual(['delete 1', 'create 1']);
+    expect(fw2.kernel.get(entry)!.timeoutSeconds).toBeGreaterThan(600);
+  });
+});
