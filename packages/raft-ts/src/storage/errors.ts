@@ -73,3 +73,14 @@ export class LogRangeError extends StorageError {
     );
   }
 }
+
+/** Thrown when the content of a received snapshot is not what its sender had named: none of it is kept. */
+export class SnapshotMismatchError extends StorageError {
+  constructor(path: string, expected: string, found: string) {
+    super(
+      'ERR_RAFT_SNAPSHOT_MISMATCH',
+      path,
+      `the received content has the digest ${found}, not ${expected}`,
+    );
+  }
+}

@@ -94,6 +94,11 @@ export class FaultyFileSystem implements FileSystem {
     return this.#inner.read(file, target, position);
   }
 
+  async readAsync(file: number, target: Uint8Array, position: number): Promise<number> {
+    await this.#meet('read', this.#pathOf(file));
+    return this.#inner.readAsync(file, target, position);
+  }
+
   write(file: number, data: Uint8Array, position: number, done: Done): void {
     const path = this.#pathOf(file);
     const effect = this.#effect('write', path);

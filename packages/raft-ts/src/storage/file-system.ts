@@ -22,6 +22,8 @@ export interface FileSystem {
   sizeBytes(file: number): Promise<number>;
   /** Reads at `position` until `target` is full or the file ends; returns the bytes read. */
   read(file: number, target: Uint8Array, position: number): number;
+  /** As `read`, without holding the loop. */
+  readAsync(file: number, target: Uint8Array, position: number): Promise<number>;
   /** Writes all of `data` at `position`. */
   write(file: number, data: Uint8Array, position: number, done: Done): void;
   /** fdatasync(2). */
@@ -44,6 +46,19 @@ function readFully(file: number, target: Uint8Array, position: number): number {
     total += bytes;
   }
   return total;
+}
+
+function readFullyAsync(file: number, target: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const readFrom = (total: number): void => {
+      fs.read(file, target, total, target.length - total, position + total, (error, bytes) => {
+        if (error) reject(error);
+        else if (bytes === 0 || total + bytes === target.length) resolve(total + bytes);
+        else readFrom(total + bytes);
+      });
+    };
+    readFrom(0);
+  });
 }
 
 function writeFully(file: number, data: Uint8Array, position: number, done: Done): void {
@@ -88,6 +103,7 @@ export const nodeFileSystem: FileSystem = Object.freeze({
     }),
   sizeBytes: async (file: number) => fs.fstatSync(file).size,
   read: readFully,
+  readAsync: readFullyAsync,
   write: writeFully,
   dataSync: (file: number, done: Done) => fs.fdatasync(file, done),
   truncate: (file: number, sizeBytes: number) =>

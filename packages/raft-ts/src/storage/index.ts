@@ -6,7 +6,13 @@ export {
   type FaultyCall,
   FaultyFileSystem,
 } from './faulty-file-system.ts';
+export { type FileSnapshotDependencies, FileSnapshotStore } from './file-snapshot-store.ts';
 export { type Done, type FileSystem, nodeFileSystem } from './file-system.ts';
-export type { Gauge, StorageMetrics } from './metrics.ts';
-export { type SegmentLogOptions, type SegmentLogSettings, segmentLogDefaults } from './options.ts';
+export type { Gauge, SnapshotStoreMetrics, StorageMetrics } from './metrics.ts';
+export {
+  type FileSnapshotOptions,
+  type SegmentLogOptions,
+  type SegmentLogSettings,
+  segmentLogDefaults,
+} from './options.ts';
 export { type SegmentLogDependencies, SegmentLogStore } from './segment-log-store.ts';

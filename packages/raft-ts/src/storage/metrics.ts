@@ -18,3 +18,15 @@ export interface StorageMetrics {
   /** Reads of entries that the cache did not hold. */
   readonly diskReads: Counter;
 }
+
+/** What a `FileSnapshotStore` counts. */
+export interface SnapshotStoreMetrics {
+  /** From the call of `create` until the snapshot is current, in seconds. */
+  readonly createSeconds: Histogram;
+  /** Content that an earlier attempt to receive had left, so that it was not sent again. */
+  readonly resumedBytesTotal: Counter;
+  /** Last index of the current snapshot; 0 when there is none. */
+  readonly currentIndex: Gauge;
+  /** Its content. */
+  readonly currentBytes: Gauge;
+}

@@ -1,5 +1,7 @@
 import { InvalidOptionError } from '../errors.ts';
 
+const idBytesMax = 255;
+
 /** Where and how a `SegmentLogStore` keeps its files. */
 export interface SegmentLogOptions {
   /** Directory of this log alone; made when it does not exist. */
@@ -35,9 +37,28 @@ export function resolveSegmentLogOptions(settings: SegmentLogSettings): SegmentL
     Number.isSafeInteger(value) && value >= min && value <= max;
   const idBytes = Buffer.byteLength(options.clusterId);
   require(options.directory.length > 0, 'directory', 'a path');
-  require(within(idBytes, 1, 255), 'clusterId', '1 to 255 bytes long');
+  require(within(idBytes, 1, idBytesMax), 'clusterId', `1 to ${idBytesMax} bytes long`);
   require(within(options.segmentBytes, 4096, 2 ** 30), 'segmentBytes', '4096 to 1073741824');
   require(within(options.cacheBytesMax, 0, 2 ** 40), 'cacheBytesMax', '0 or more');
   require(within(options.positionIntervalMs, 1, 1000), 'positionIntervalMs', '1 to 1000');
   return Object.freeze(options);
+}
+
+/** Where a `FileSnapshotStore` keeps its files. */
+export interface FileSnapshotOptions {
+  /** Directory of these snapshots alone, another one than the log's; made when it does not exist. */
+  readonly directory: string;
+  /** Name of the cluster, 1 to 255 bytes; snapshots of another cluster are refused. */
+  readonly clusterId: string;
+}
+
+/** @throws {InvalidOptionError} If a value is outside its range; the message names the option. */
+export function resolveFileSnapshotOptions(options: FileSnapshotOptions): FileSnapshotOptions {
+  const { directory, clusterId } = options;
+  const idBytes = Buffer.byteLength(clusterId);
+  if (directory.length === 0) throw new InvalidOptionError('directory', 'a path', directory);
+  if (idBytes < 1 || idBytes > idBytesMax) {
+    throw new InvalidOptionError('clusterId', `1 to ${idBytesMax} bytes long`, clusterId);
+  }
+  return Object.freeze({ directory, clusterId });
 }

@@ -128,6 +128,10 @@ export class CrashDisk implements FileSystem {
     return part.length;
   }
 
+  async readAsync(descriptor: number, target: Uint8Array, position: number): Promise<number> {
+    return this.read(descriptor, target, position);
+  }
+
   write(descriptor: number, data: Uint8Array, position: number, done: Done): void {
     const file = this.#file(descriptor);
     const change = { offset: position, data: Uint8Array.from(data) };
