@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -8,6 +9,7 @@ import {
   RaftNode,
   SegmentLogStore,
   type StateMachine,
+  TcpTransport,
   type Transport,
 } from 'raft-ts';
 import { MemoryLogStore } from 'raft-ts/testing';
@@ -15,7 +17,7 @@ import { MemoryLogStore } from 'raft-ts/testing';
 const IDS = ['a', 'b', 'c'];
 const ENTRY_BYTES = 200;
 const RUNS = 5;
-const BURST = 20_000;
+const BURST_MS = 1000;
 const WINDOW = 1000;
 const SINGLES = 500;
 
@@ -24,8 +26,15 @@ interface Cluster {
   close(): Promise<void>;
 }
 
-/** Members of one process: a message arrives in a later turn of the loop, so no network is measured. */
-function newTransports(): (id: string) => Transport {
+/** What differs from row to row. */
+interface Setting {
+  readonly what: string;
+  readonly openStore: (id: string) => LogStore;
+  readonly openTransport: (id: string, store: LogStore) => Transport;
+}
+
+/** A message arrives in a later turn of the loop: no network is measured. */
+function localTransports(): Setting['openTransport'] {
   const receivers = new Map<string, (message: Message) => void>();
   return (id) => ({
     start: (receive) => {
@@ -41,6 +50,24 @@ function newTransports(): (id: string) => Transport {
       receivers.delete(id);
       return Promise.resolve();
     },
+  });
+}
+
+function tcpTransports(members: Readonly<Record<string, string>>): Setting['openTransport'] {
+  return (id, store) =>
+    new TcpTransport(
+      { clusterId: 'bench', id, listen: members[id]!, insecure: true },
+      { incarnation: () => (store as SegmentLogStore).incarnation },
+    );
+}
+
+function freeAddress(): Promise<string> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(`127.0.0.1:${port}`));
+    });
   });
 }
 
@@ -63,14 +90,17 @@ function leaderOf(nodes: readonly RaftNode<number>[]): Promise<RaftNode<number>>
   });
 }
 
-async function openCluster(openStore: (id: string) => LogStore): Promise<Cluster> {
-  const members = Object.fromEntries(IDS.map((id) => [id, `${id}:1`]));
-  const transport = newTransports();
-  const nodes: RaftNode<number>[] = [];
-  for (const id of IDS) {
-    const parts = { store: openStore(id), transport: transport(id) };
-    nodes.push(await RaftNode.open({ id, members }, { ...parts, stateMachine: newStateMachine() }));
-  }
+async function openCluster(
+  { openStore, openTransport }: Setting,
+  members: Readonly<Record<string, string>>,
+): Promise<Cluster> {
+  const nodes = await Promise.all(
+    IDS.map((id) => {
+      const store = openStore(id);
+      const transport = openTransport(id, store);
+      return RaftNode.open({ id, members }, { store, transport, stateMachine: newStateMachine() });
+    }),
+  );
   const leader = await leaderOf(nodes);
   await leader.propose(new Uint8Array(ENTRY_BYTES));
   const close = async () => {
@@ -83,15 +113,15 @@ async function openCluster(openStore: (id: string) => LogStore): Promise<Cluster
 async function burst(leader: RaftNode<number>): Promise<number> {
   const data = new Uint8Array(ENTRY_BYTES);
   const startMs = performance.now();
-  let proposed = 0;
+  let done = 0;
   const client = async () => {
-    while (proposed < BURST) {
-      proposed += 1;
+    while (performance.now() - startMs < BURST_MS) {
       await leader.propose(data);
+      done += 1;
     }
   };
   await Promise.all(Array.from({ length: WINDOW }, client));
-  return (1000 * BURST) / (performance.now() - startMs);
+  return (1000 * done) / (performance.now() - startMs);
 }
 
 /** Milliseconds from proposal to applied, one proposal at a time, sorted. */
@@ -117,8 +147,8 @@ function median(values: readonly number[]): number {
   );
 }
 
-async function measure(what: string, openStore: (id: string) => LogStore): Promise<void> {
-  const { leader, close } = await openCluster(openStore);
+async function measure(setting: Setting, members: Readonly<Record<string, string>>): Promise<void> {
+  const { leader, close } = await openCluster(setting, members);
   try {
     await burst(leader);
     const rates: number[] = [];
@@ -132,26 +162,61 @@ async function measure(what: string, openStore: (id: string) => LogStore): Promi
     }
     const rate = median(rates).toFixed(0).padStart(11);
     const [half, tail] = [halves, tails].map((values) => median(values).toFixed(3).padStart(12));
-    console.log(`  ${what.padEnd(28)} ${rate} ${half} ${tail}`);
+    console.log(`  ${setting.what.padEnd(40)} ${rate} ${half} ${tail}`);
   } finally {
     await close();
   }
 }
 
+/** Median milliseconds of writing 4 KiB over themselves and fdatasync(2): what one commit on disk costs at least. */
+function syncMs(directory: string): number {
+  const file = openSync(join(directory, 'sync'), 'w');
+  const page = new Uint8Array(4096);
+  const times = Array.from({ length: 200 }, () => {
+    const startMs = performance.now();
+    writeSync(file, page, 0, page.length, 0);
+    fdatasyncSync(file);
+    return performance.now() - startMs;
+  });
+  closeSync(file);
+  return median(times);
+}
+
 /** Commit rate and latency of three members in this process, with the log in memory and on the temporary directory's disk. */
 export async function benchRaft(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'raftwall-bench-'));
+  const onDisk = (name: string) => (id: string) =>
+    new SegmentLogStore({ directory: join(directory, name, id), clusterId: 'bench' });
   try {
+    const addresses = await Promise.all(IDS.map(freeAddress));
+    const members = Object.fromEntries(IDS.map((id, i) => [id, addresses[i]!]));
     console.log(
-      `\nraft: ${IDS.length} members in one process, entries of ${ENTRY_BYTES} bytes, medians of ${RUNS} runs`,
+      `\nraft: ${IDS.length} members in one process, on one core; entries of ${ENTRY_BYTES} bytes; medians of ${RUNS} runs`,
     );
-    console.log(`  commits/s: ${WINDOW} proposals on their way; latency: one, proposal to applied`);
-    console.log(`  ${'log'.padEnd(28)}   commits/s    median ms       p99 ms`);
-    await measure('MemoryLogStore', () => new MemoryLogStore());
-    await measure(
-      'SegmentLogStore',
-      (id) => new SegmentLogStore({ directory: join(directory, id), clusterId: 'bench' }),
+    console.log(
+      `  commits/s: ${WINDOW} proposals on their way; latency: one alone, proposal to applied`,
     );
+    console.log(`  fdatasync of 4 KiB in ${tmpdir()}: ${syncMs(directory).toFixed(3)} ms`);
+    console.log(`  ${'log, transport'.padEnd(40)}   commits/s    median ms       p99 ms`);
+    for (const setting of [
+      {
+        what: 'in memory, by function call',
+        openStore: () => new MemoryLogStore(),
+        openTransport: localTransports(),
+      },
+      {
+        what: 'on disk, by function call',
+        openStore: onDisk('local'),
+        openTransport: localTransports(),
+      },
+      {
+        what: 'on disk, TCP on the loopback interface',
+        openStore: onDisk('tcp'),
+        openTransport: tcpTransports(members),
+      },
+    ]) {
+      await measure(setting, members);
+    }
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
