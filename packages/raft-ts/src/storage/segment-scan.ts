@@ -125,7 +125,8 @@ class SegmentScan {
     if (footer !== null) this.#fail(`damaged, though a whole footer follows at ${footer}`);
     const isTorn = !isZero(this.#image, isBodyWhole ? position + footerBytes : position);
     if (group === null) return this.#content(!isTorn, isTorn);
-    if (isBodyWhole) return this.#content(false, isTorn);
+    // Groups behind a footer that was damaged later may be gone with it, and nothing here would tell.
+    if (isBodyWhole) return this.#content(false, true);
     this.#entries.truncate(group.firstIndex);
     this.#position = group.offset;
     this.#crc = group.crc;

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Entry } from '../../src/core/types.ts';
 import { StorageCorruptionError } from '../../src/storage/index.ts';
 import { CrashDisk } from '../unit/storage/crash-disk.ts';
-import { copyOf, fillLog, type Restored, restoreFrom } from '../unit/storage/log-image.ts';
+import { copyOf, fillLog, isSame, type Restored, restoreFrom } from '../unit/storage/log-image.ts';
 import { seededRandom } from '../unit/storage/random.ts';
 
 // Many small steps, on machines that may be busy.
@@ -10,17 +10,6 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 const random = seededRandom(20);
 const upTo = (count: number): number => Math.floor(random() * (count + 1));
-
-/** `toEqual` takes its time over each byte. */
-function isSame(found: readonly Entry[], expected: readonly Entry[]): boolean {
-  return (
-    found.length === expected.length &&
-    found.every(({ index, term, data }, i) => {
-      const other = expected[i]!;
-      return index === other.index && term === other.term && Buffer.compare(data, other.data) === 0;
-    })
-  );
-}
 
 async function outcomeOf(disk: CrashDisk): Promise<Restored | 'refused'> {
   return restoreFrom(disk).catch((error: unknown) => {

@@ -42,16 +42,24 @@ export function copyOf(disk: CrashDisk): CrashDisk {
   return disk.restart('process');
 }
 
-/** Writes 400 entries in term and vote 400 for `b`: groups of one to four entries over several segments, an overwritten tail among them. */
+/** Term and vote that `fillLog` leaves. */
+export const filledHardState = { term: 400, votedFor: 'b' };
+
+/**
+ * Writes 400 entries: groups of one to four entries over several segments, an overwritten tail among them.
+ *
+ * @returns What the log holds in the end.
+ */
 export async function fillLog(
   disk: CrashDisk,
   random: () => number,
   isClosed: boolean,
+  compactTo = 0,
 ): Promise<readonly Entry[]> {
   const upTo = (count: number): number => Math.floor(random() * (count + 1));
   const store = storeOn(disk);
   await store.open();
-  await appendBatch(store, { hardState: { term: 400, votedFor: 'b' } });
+  await appendBatch(store, { hardState: filledHardState });
   let log: Entry[] = [];
   let isOverwritten = false;
   while (log.length < 400) {
@@ -66,6 +74,19 @@ export async function fillLog(
     await appendBatch(store, { truncateFrom, entries });
     log = [...log, ...entries];
   }
+  if (compactTo > 0) await store.compact(compactTo);
+  const { firstIndex } = store;
   if (isClosed) await store.close();
-  return log;
+  return log.slice(firstIndex - 1);
+}
+
+/** `toEqual` takes its time over each byte. */
+export function isSame(found: readonly Entry[], expected: readonly Entry[]): boolean {
+  return (
+    found.length === expected.length &&
+    found.every(({ index, term, data }, i) => {
+      const other = expected[i]!;
+      return index === other.index && term === other.term && Buffer.compare(data, other.data) === 0;
+    })
+  );
 }
