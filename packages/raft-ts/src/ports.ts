@@ -154,6 +154,11 @@ export interface Transport {
   send(message: Message): void;
   /** The members to talk to and where they listen, without oneself. Called again when membership changes. */
   setPeers(addresses: ReadonlyMap<NodeId, string>): void;
+  /**
+   * The generation of the own configuration (rule L4), null while the own log is empty: members of another one are refused
+   * from now on. Told before `start` and when it changes.
+   */
+  setGeneration?(generation: number | null): void;
   /** Whether a message that is sent now has a way to the peer. A hint: it may be wrong by the time it matters. */
   isReachable(peer: NodeId): boolean;
   /**

@@ -80,6 +80,7 @@ export class ClusterState {
   readonly #groups = new Map<string, GroupState>();
   readonly #members = new Map<string, MemberState>();
   #flowsMax = flowsMaxDefault;
+  #generation = 0;
 
   /** How many flows capture may let into the table (rule T3). */
   get flowsMax(): number {
@@ -186,6 +187,18 @@ export class ClusterState {
     return accepted;
   }
 
+  /**
+   * Rule L4: the cluster was recovered from one member, and its log may lack what was acknowledged before. Every epoch ends:
+   * what a node proposes under one of before is refused, and whoever carries traffic activates anew.
+   */
+  recover(generation: number): void {
+    if (generation <= this.#generation) return;
+    this.#generation = generation;
+    for (const { name, epoch } of this.groups()) {
+      this.#groups.set(name, { name, ...noGroup, epoch: epoch + 1 });
+    }
+  }
+
   #isWriter(group: GroupState, command: { epoch: number; node: string }): boolean {
     return group.epoch === command.epoch && group.node === command.node && !group.released;
   }
@@ -202,6 +215,7 @@ export class ClusterState {
     for (const group of other.groups()) this.#groups.set(group.name, group);
     for (const member of other.members()) this.#members.set(member.id, member);
     this.#flowsMax = other.#flowsMax;
+    this.#generation = other.#generation;
   }
 
   /** Bytes for the checkpoint's `meta` (rule T1). */
@@ -217,20 +231,28 @@ export class ClusterState {
       g.nextSequence,
     ]);
     const members = this.members().map((m) => [m.id, m.addresses, m.kernelIncarnation, m.level]);
-    return new Packr({ useRecords: false }).pack([stateVersion, groups, members, this.#flowsMax]);
+    return new Packr({ useRecords: false }).pack([
+      stateVersion,
+      groups,
+      members,
+      this.#flowsMax,
+      this.#generation,
+    ]);
   }
 
   /** @throws {ClusterStateFormatError} If the bytes are damaged or of a newer format version. */
   static decode(bytes: Uint8Array): ClusterState {
     const state = new ClusterState();
     try {
-      const [version, groups, members, flowsMax] = new Unpackr({ useRecords: false }).unpack(bytes);
+      const content = new Unpackr({ useRecords: false }).unpack(bytes);
+      const [version, groups, members, flowsMax, generation = 0] = content;
       if (version !== stateVersion) {
         throw new ClusterStateFormatError(
           `format version ${version}, this program reads ${stateVersion}`,
         );
       }
       state.#flowsMax = flowsMax;
+      state.#generation = generation;
       for (const [
         name,
         epoch,

@@ -12,6 +12,7 @@ import {
 } from '@raftwall/flow-table';
 import {
   type ClusterConfig,
+  decodeConfig,
   type Entry,
   EntryType,
   type SnapshotContent,
@@ -136,6 +137,9 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
   }
 
   #applyEntry(entry: Entry): Outcome {
+    if (entry.type === EntryType.config) {
+      this.#dependencies.state.recover(decodeConfig(entry.data).generation);
+    }
     if (entry.type !== EntryType.normal) return accepted;
     this.#index = entry.index;
     return this.#applyCommand(decodeCommand(entry.data), entry.index);

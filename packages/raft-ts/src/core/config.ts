@@ -1,5 +1,6 @@
+import type { LogReader } from '../ports.ts';
 import { assert } from './assert.ts';
-import type { ClusterConfig, Entry, Index, NodeId } from './types.ts';
+import type { ClusterConfig, Entry, Index, LogId, NodeId } from './types.ts';
 import { EntryType } from './types.ts';
 
 /** A configuration and the index of its entry. */
@@ -18,6 +19,7 @@ export function initialConfig(addresses: Readonly<Record<string, string>>): Clus
     autoLeave: false,
     addresses,
     featureLevel: 1,
+    generation: 0,
   };
 }
 
@@ -39,8 +41,8 @@ function isAddressMap(value: unknown): value is Readonly<Record<string, string>>
 export function decodeConfig(data: Uint8Array): ClusterConfig {
   const value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
   assert(typeof value === 'object' && value !== null, 'configuration entry is not an object');
-  const { voters, votersOutgoing, learners, learnersNext, autoLeave, addresses, featureLevel } =
-    value;
+  const { voters, votersOutgoing, learners, learnersNext, autoLeave, addresses } = value;
+  const { featureLevel, generation = 0 } = value;
   assert(isIdList(voters) && voters.length > 0, 'configuration without voters');
   assert(isIdList(votersOutgoing), 'configuration: votersOutgoing is not a list of ids');
   assert(isIdList(learners), 'configuration: learners is not a list of ids');
@@ -48,7 +50,30 @@ export function decodeConfig(data: Uint8Array): ClusterConfig {
   assert(typeof autoLeave === 'boolean', 'configuration: autoLeave is not a boolean');
   assert(isAddressMap(addresses), 'configuration: addresses is not a map');
   assert(Number.isSafeInteger(featureLevel), 'configuration: featureLevel is not a number');
-  return { voters, votersOutgoing, learners, learnersNext, autoLeave, addresses, featureLevel };
+  assert(Number.isSafeInteger(generation), 'configuration: generation is not a number');
+  return {
+    ...{ voters, votersOutgoing, learners, learnersNext, autoLeave, addresses },
+    ...{ featureLevel, generation },
+  };
+}
+
+const searchChunkBytes = 1 << 20;
+
+/** The newest configuration in a log, or `base` when it holds none. */
+export function newestConfig(
+  log: LogReader,
+  { compacted, lastIndex }: { readonly compacted: LogId; readonly lastIndex: Index },
+  base: ClusterConfig,
+): ClusterConfig {
+  let newest = base;
+  for (let next = compacted.index + 1; next <= lastIndex; ) {
+    const entries = log.entries(next, lastIndex + 1, searchChunkBytes);
+    for (const { type, data } of entries) {
+      if (type === EntryType.config) newest = decodeConfig(data);
+    }
+    next += entries.length;
+  }
+  return newest;
 }
 
 /**

@@ -238,6 +238,12 @@ export class RaftCore {
     return state.leader !== null && state.electionElapsed < electionTicksMin;
   }
 
+  /** Generation of the configuration (rule L4); null while the log is empty: such a member takes what it is given. */
+  get generation(): number | null {
+    const { log, config } = this.#state;
+    return log.lastIndex === 0 ? null : config.generation;
+  }
+
   /** The highest index that all members are known to hold durably; 0 when that is not known. */
   get allMatched(): Index {
     return allMatched(this.#state);

@@ -40,6 +40,8 @@ export interface ClusterConfig {
   readonly addresses: Readonly<Record<NodeId, string>>;
   /** The format and behaviour that all members have agreed to use; raised only when every member supports it. */
   readonly featureLevel: number;
+  /** How often the cluster was recovered from a lost majority: members of another generation are refused (rule L4). */
+  readonly generation: number;
 }
 
 /** A state that a snapshot holds: that of the log up to and including one committed entry. */

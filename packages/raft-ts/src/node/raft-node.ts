@@ -84,6 +84,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
   readonly #applyLoop: ApplyLoop<R>;
   readonly #ticker: Ticker;
   #config: ClusterConfig | null = null;
+  #generation: number | null = null;
   #soft: SoftState = { role: 'follower', leader: null, term: 0 };
   #isScheduled = false;
   #stopped: RaftError | null = null;
@@ -147,6 +148,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
 
   /** Joins in; `open` does this. Everything but the transport's own start happens at once. */
   start(): Promise<void> {
+    this.#transport.setGeneration?.(this.#noteGeneration());
     this.#ticker.start();
     this.#schedule();
     return this.#transport.start((message) => this.#receive(message));
@@ -293,6 +295,9 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     const ready = this.#core.ready();
     for (const message of ready.send) this.#transport.send(message);
     if (ready.append !== null) this.#append(ready.append);
+    if (this.#generation !== this.#core.generation) {
+      this.#transport.setGeneration?.(this.#noteGeneration());
+    }
     if (ready.config !== null) this.#onConfig(ready.config);
     if (ready.softState !== null) this.#onSoftState(ready.softState);
     this.#requests.onReadStates(ready.readStates);
@@ -355,6 +360,11 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     this.#requests.onApplied(entries, results);
     this.#membershipChanges.onApplied(entries);
     this.emit('applied', index);
+  }
+
+  #noteGeneration(): number | null {
+    this.#generation = this.#core.generation;
+    return this.#generation;
   }
 
   #onConfig(config: ClusterConfig): void {

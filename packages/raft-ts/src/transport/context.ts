@@ -9,6 +9,7 @@ import type { RefusalLog } from './refusal-log.ts';
 
 /** What all connections of a transport share. */
 export interface TransportContext {
+  /** As it is now: the generation may become known later. */
   readonly identity: Identity;
   readonly limits: TransportLimits;
   readonly credentials: Credentials;

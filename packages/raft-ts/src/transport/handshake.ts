@@ -14,7 +14,8 @@ export type LaneName = 'control' | 'bulk';
 export interface Hello {
   readonly lane: LaneName;
   readonly clusterId: string;
-  readonly clusterGeneration: number;
+  /** Of the sender's configuration (rule L4); null for a member with an empty log, which takes what it is given. */
+  readonly clusterGeneration: number | null;
   readonly from: NodeId;
   /** Whom the sender means to talk to. */
   readonly to: NodeId;
@@ -67,14 +68,15 @@ export function decodeHello(body: Buffer): Hello {
     found === magic &&
     (lane === 'control' || lane === 'bulk') &&
     [clusterId, from, to, incarnation, optionsDigest, address].every(isText) &&
-    [clusterGeneration, min, max].every((value) => Number.isSafeInteger(value)) &&
+    (clusterGeneration === null || Number.isSafeInteger(clusterGeneration)) &&
+    [min, max].every((value) => Number.isSafeInteger(value)) &&
     from !== '' &&
     /^[0-9a-f]{32}$/.test(incarnation as string);
   if (!isHello) throw new ProtocolError('no hello');
   return {
     lane,
     clusterId: clusterId as string,
-    clusterGeneration: clusterGeneration as number,
+    clusterGeneration: clusterGeneration as number | null,
     from: from as string,
     to: to as string,
     incarnation: incarnation as string,
@@ -100,6 +102,11 @@ export function decodeRefusal(body: Buffer): Refusal {
   return { reason: known, detail };
 }
 
+/** Whether members of these generations may talk: an empty log fits to every one. */
+export function isSameGeneration(own: number | null, its: number | null): boolean {
+  return own === null || its === null || own === its;
+}
+
 /** Compares a peer's hello with what this member is; null when they fit. The incarnation is looked at elsewhere. */
 export function judgeHello(own: Identity, hello: Hello): Refusal | null {
   const differs = (reason: RefusalReason, what: string, mine: unknown, its: unknown): Refusal => ({
@@ -109,7 +116,7 @@ export function judgeHello(own: Identity, hello: Hello): Refusal | null {
   if (hello.clusterId !== own.clusterId) {
     return differs('cluster-id', 'cluster', own.clusterId, hello.clusterId);
   }
-  if (hello.clusterGeneration !== own.clusterGeneration) {
+  if (!isSameGeneration(own.clusterGeneration, hello.clusterGeneration)) {
     const { clusterGeneration: its } = hello;
     return differs('cluster-generation', 'cluster generation', own.clusterGeneration, its);
   }

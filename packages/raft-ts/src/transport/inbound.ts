@@ -57,9 +57,14 @@ export class Inbound {
     this.#timer = setTimeout(() => this.destroy(), context.limits.connectTimeoutMs);
   }
 
+  /** What the peer said of itself; null before the handshake succeeded. */
+  get hello(): Hello | null {
+    return this.#stage === 'ready' ? this.#hello : null;
+  }
+
   /** Null before the handshake succeeded. */
   get peer(): NodeId | null {
-    return this.#stage === 'ready' ? (this.#hello?.from ?? null) : null;
+    return this.hello?.from ?? null;
   }
 
   get lane(): LaneName | null {

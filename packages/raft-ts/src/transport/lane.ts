@@ -10,6 +10,7 @@ import {
   decodeRefusal,
   encodeHello,
   type Hello,
+  isSameGeneration,
   judgeHello,
   type LaneName,
   type Refusal,
@@ -25,6 +26,7 @@ export class Lane {
   readonly #bytesMax: number;
   #connection: Connection | null = null;
   #isReady = false;
+  #peerGeneration: number | null = null;
   #isClosed = false;
   #failures = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -59,6 +61,11 @@ export class Lane {
     if (connection === null || !this.#isReady) return;
     if (connection.isSilent(this.#context.limits.idleTimeoutMs)) connection.destroy();
     else connection.writeFrame(FrameType.ping);
+  }
+
+  /** Gives the connection up when the peer is of another generation than this member turned out to be. */
+  checkGeneration(own: number | null): void {
+    if (this.#isReady && !isSameGeneration(own, this.#peerGeneration)) this.#connection?.destroy();
   }
 
   close(): void {
@@ -118,6 +125,7 @@ export class Lane {
     this.#clearTimer();
     connection.open(limits.frameBytesMax);
     this.#isReady = true;
+    this.#peerGeneration = hello.clusterGeneration;
     this.#failures = 0;
     metrics.connectionsTotal.inc();
     refusals.clear('dialled', this.#peer);

@@ -31,8 +31,8 @@ export interface TcpTransportOptions {
   readonly insecure?: boolean;
   /** File that remembers the peers' incarnations; null remembers them only until the end of the process. */
   readonly peersFile?: string | null;
-  /** Raised by an offline recovery of the cluster (rule L4); 0. */
-  readonly clusterGeneration?: number;
+  /** Until `setGeneration` tells another one, as `RaftNode` does; 0. */
+  readonly clusterGeneration?: number | null;
   readonly featureLevels?: FeatureLevels;
   /** Digest of the options that must be equal on all members; opaque. */
   readonly optionsDigest?: string;
@@ -77,7 +77,7 @@ export interface ResolvedTransportOptions {
   readonly advertise: string | null;
   readonly tls: TlsFiles | null;
   readonly peersFile: string | null;
-  readonly clusterGeneration: number;
+  readonly clusterGeneration: number | null;
   readonly featureLevels: FeatureLevels;
   readonly optionsDigest: string;
   readonly limits: TransportLimits;
@@ -95,7 +95,7 @@ export function resolveTransportOptions(options: TcpTransportOptions): ResolvedT
     advertise: options.advertise ?? null,
     tls: options.tls ?? null,
     peersFile: options.peersFile ?? null,
-    clusterGeneration: options.clusterGeneration ?? 0,
+    clusterGeneration: options.clusterGeneration === undefined ? 0 : options.clusterGeneration,
     featureLevels: options.featureLevels ?? { min: 0, max: 0 },
     optionsDigest: options.optionsDigest ?? '',
     limits,

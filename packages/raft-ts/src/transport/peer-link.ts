@@ -42,6 +42,11 @@ export class PeerLink {
     this.#bulk.checkAlive();
   }
 
+  checkGeneration(own: number | null): void {
+    this.#control.checkGeneration(own);
+    this.#bulk.checkGeneration(own);
+  }
+
   close(): void {
     this.#control.close();
     this.#bulk.close();

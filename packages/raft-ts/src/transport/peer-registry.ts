@@ -5,13 +5,15 @@ import { PeersFileError } from './errors.ts';
 import type { Refusal } from './handshake.ts';
 
 /**
- * Remembers which data directory stands behind each peer's id, from the first contact on. A peer that returns with another
- * one was wiped or replaced: it may have forgotten votes and entries that others count on, so it is refused until an
- * administrator has it forgotten here.
+ * Remembers which data directory stands behind each member's id, from the first contact on. A member that returns with
+ * another one was wiped or replaced: it may have forgotten votes and entries that others count on, so it is refused until it
+ * was removed from the configuration and added again, or an administrator has it forgotten here. Who is no member promised
+ * nothing, and nothing of it is remembered.
  */
 export class PeerRegistry {
   readonly #file: string | null;
   readonly #incarnations = new Map<NodeId, string>();
+  #members: ReadonlySet<NodeId> = new Set();
   #writing: Promise<void> = Promise.resolve();
 
   /** @param file JSON, or null to remember in memory only. */
@@ -33,8 +35,17 @@ export class PeerRegistry {
       this.#incarnations.set(id, incarnation);
   }
 
-  /** Null when the peer is the known one; a first contact is durable before this resolves. */
+  /** The members of the present configuration; all others are forgotten, durably when this resolves. */
+  async setMembers(members: Iterable<NodeId>): Promise<void> {
+    this.#members = new Set(members);
+    const former = [...this.#incarnations.keys()].filter((peer) => !this.#members.has(peer));
+    for (const peer of former) this.#incarnations.delete(peer);
+    if (former.length > 0) await this.#save();
+  }
+
+  /** Null when the peer is no member or the known one; a first contact is durable before this resolves. */
   async check(peer: NodeId, incarnation: string): Promise<Refusal | null> {
+    if (!this.#members.has(peer)) return null;
     const known = this.#incarnations.get(peer);
     if (known !== undefined && known !== incarnation) {
       return {

@@ -7,6 +7,7 @@ import { formatAddress, isUnspecified, parseAddress } from './address.ts';
 import type { TransportContext } from './context.ts';
 import { Credentials } from './credentials.ts';
 import { ListenError, PeerRefusedError } from './errors.ts';
+import { isSameGeneration } from './handshake.ts';
 import { Inbound } from './inbound.ts';
 import { noMetrics, type TransportMetrics } from './metrics.ts';
 import {
@@ -49,7 +50,9 @@ export class TcpTransport implements Transport {
   readonly #links = new Map<NodeId, PeerLink>();
   /** Addresses of members that spoke to this one before it learned their address from the log. */
   readonly #strangers = new Map<NodeId, string>();
-  #addresses: ReadonlyMap<NodeId, string> = new Map();
+  /** Null until the members are known. */
+  #addresses: ReadonlyMap<NodeId, string> | null = null;
+  #generation: number | null;
   #context: TransportContext | null = null;
   #server: net.Server | null = null;
   #checking: NodeJS.Timeout | null = null;
@@ -59,6 +62,7 @@ export class TcpTransport implements Transport {
   constructor(options: TcpTransportOptions, dependencies: TcpTransportDependencies) {
     this.#options = resolveTransportOptions(options);
     this.#dependencies = dependencies;
+    this.#generation = this.#options.clusterGeneration;
     this.#registry = new PeerRegistry(this.#options.peersFile);
   }
 
@@ -92,7 +96,7 @@ export class TcpTransport implements Transport {
     this.#context = this.#makeContext(credentials, refusals);
     const { idleTimeoutMs } = this.#options.limits;
     this.#checking = setInterval(() => this.#checkAlive(), idleTimeoutMs / checksPerIdleTimeout);
-    this.setPeers(this.#addresses);
+    if (this.#addresses !== null) this.setPeers(this.#addresses);
   }
 
   send(message: Message): void {
@@ -103,9 +107,14 @@ export class TcpTransport implements Transport {
 
   /** @throws {InvalidOptionError} If an address is not `host:port`. */
   setPeers(addresses: ReadonlyMap<NodeId, string>): void {
-    this.#addresses = addresses;
     const context = this.#context;
+    const before = this.#addresses ?? new Map();
+    this.#addresses = addresses;
     if (context === null) return;
+    this.#registry.setMembers(addresses.keys()).catch(context.onError);
+    for (const peer of [...before.keys(), ...addresses.keys()]) {
+      if (!(before.has(peer) && addresses.has(peer))) this.#reconnect(peer);
+    }
     for (const [peer, link] of this.#links) {
       const wanted = addresses.get(peer) ?? this.#strangers.get(peer);
       if (wanted === link.address) continue;
@@ -116,6 +125,17 @@ export class TcpTransport implements Transport {
       const address = parseAddress(text);
       if (address === null) throw new InvalidOptionError(`address of ${peer}`, 'host:port', text);
       if (!this.#links.has(peer)) this.#links.set(peer, new PeerLink(context, peer, address));
+    }
+  }
+
+  setGeneration(generation: number | null): void {
+    this.#generation = generation;
+    for (const link of this.#links.values()) link.checkGeneration(generation);
+    for (const inbound of this.#inbound) {
+      const { hello } = inbound;
+      if (hello !== null && !isSameGeneration(generation, hello.clusterGeneration)) {
+        inbound.destroy();
+      }
     }
   }
 
@@ -148,18 +168,15 @@ export class TcpTransport implements Transport {
   }
 
   #makeContext(credentials: Credentials, refusals: RefusalLog): TransportContext {
-    const { clusterId, clusterGeneration, id, featureLevels, optionsDigest } = this.#options;
+    const { clusterId, id, featureLevels, optionsDigest } = this.#options;
     const { incarnation, metrics, random, onError } = this.#dependencies;
     const { host } = parseAddress(this.#options.listen)!;
+    const address = this.#options.advertise ?? formatAddress({ host, port: this.port! });
+    const fixed = { clusterId, from: id, incarnation: incarnation(), featureLevels, optionsDigest };
+    const generation = () => this.#generation;
     return {
-      identity: {
-        clusterId,
-        clusterGeneration,
-        from: id,
-        incarnation: incarnation(),
-        featureLevels,
-        optionsDigest,
-        address: this.#options.advertise ?? formatAddress({ host, port: this.port! }),
+      get identity() {
+        return { ...fixed, clusterGeneration: generation(), address };
       },
       limits: this.#options.limits,
       credentials,
@@ -195,8 +212,16 @@ export class TcpTransport implements Transport {
     this.#noteStranger(accepted);
   }
 
+  /** The peer has become a member, or is none any more: it says anew which data directory stands behind its id. */
+  #reconnect(peer: NodeId): void {
+    this.#strangers.delete(peer);
+    this.#links.get(peer)?.close();
+    this.#links.delete(peer);
+    for (const inbound of this.#inbound) if (inbound.peer === peer) inbound.destroy();
+  }
+
   #noteStranger({ peer, advertised, remoteHost }: Inbound): void {
-    if (peer === null || advertised === null || this.#addresses.has(peer)) return;
+    if (peer === null || advertised === null || this.#addresses?.has(peer)) return;
     const address = parseAddress(advertised);
     const isFull = this.#strangers.size >= strangersMax && !this.#strangers.has(peer);
     if (address === null || isFull) return;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -264,8 +264,47 @@ describe('the handshake', () => {
     expect(a.refused[1]).toMatchObject({ by: 'self', reason: 'own-id' });
   });
 
+  it('L4 generation: an empty log fits to every one, until it turns out to be of another', async () => {
+    const [a, b] = await pair({ clusterGeneration: 1 }, { clusterGeneration: null });
+    b.transport.setGeneration(1);
+    expect(a.transport.isReachable('b') && b.transport.isReachable('a')).toBe(true);
+    const c = await alone('c', { clusterGeneration: null });
+    a.knows(b, c);
+    c.knows(a);
+    await eventually(() => a.transport.isReachable('c') && c.transport.isReachable('a'));
+    c.transport.setGeneration(0);
+    await a.until(() => a.refused.length === 2);
+    await c.until(() => c.refused.length === 2);
+    for (const { reason } of [...a.refused, ...c.refused])
+      expect(reason).toBe('cluster-generation');
+    expect(a.transport.isReachable('c') || c.transport.isReachable('a')).toBe(false);
+  });
+
   it('feature levels that overlap fit', async () => {
     await pair({ featureLevels: { min: 1, max: 3 } }, { featureLevels: { min: 3, max: 7 } });
+  });
+
+  it('B28: who is no member is not remembered, and who is none any more is forgotten', async () => {
+    const peersFile = path.join(newDirectory(), 'peers.json');
+    const [before, after] = ['1', '2'].map((digit) => digit.repeat(32));
+    const a = await alone('a', { peersFile });
+    a.knows();
+    const b = await alone('b', {}, before);
+    b.knows(a);
+    await eventually(() => b.transport.isReachable('a'));
+    expect(existsSync(peersFile)).toBe(false);
+    // It becomes a member: the directory behind the connection that it has is the one to stay.
+    a.knows(b);
+    await eventually(() => existsSync(peersFile) && a.transport.isReachable('b'));
+    expect(readFileSync(peersFile, 'utf8')).toContain(before);
+    a.knows();
+    await eventually(() => !readFileSync(peersFile, 'utf8').includes(before));
+    await b.transport.stop();
+    const returned = await alone('b', {}, after);
+    a.knows(returned);
+    returned.knows(a);
+    await eventually(() => a.transport.isReachable('b') && returned.transport.isReachable('a'));
+    expect(readFileSync(peersFile, 'utf8')).toContain(after);
   });
 
   it('a file of known peers that cannot be understood stops the start', async () => {

@@ -1,0 +1,103 @@
+import { encodeConfig, initialConfig, newestConfig } from '../core/config.ts';
+import {
+  type ClusterConfig,
+  type Entry,
+  EntryType,
+  type Index,
+  type NodeId,
+} from '../core/types.ts';
+import { InvalidOptionError } from '../errors.ts';
+import type { LogStore, RestoredState } from '../ports.ts';
+import { parseAddress } from '../transport/address.ts';
+import { type SegmentLogDependencies, SegmentLogStore } from './segment-log-store.ts';
+
+export interface RecoverOptions {
+  /** Directory of the surviving member's log; the member must not be running. */
+  readonly directory: string;
+  readonly clusterId: string;
+  /** The voters from now on, ids to `host:port`; as a rule the surviving member alone. */
+  readonly members: Readonly<Record<NodeId, string>>;
+  /**
+   * The newest configuration that the state machine or its snapshot keeps, for a log that no longer reaches back to it; null
+   * or absent when there is none.
+   */
+  readonly base?: ClusterConfig | null;
+}
+
+/** What the surviving member goes on from. */
+export interface Recovery {
+  /** In force from the next start on; its `generation` is above every earlier one. */
+  readonly config: ClusterConfig;
+  readonly configIndex: Index;
+  readonly term: number;
+  /** The newest entry that was found. Everything up to it now counts as committed, and whatever lay behind it is lost. */
+  readonly lastIndex: Index;
+  /** A crash had torn the log's end: an entry that was acknowledged may be missing (rule L3). */
+  readonly wasTorn: boolean;
+}
+
+/**
+ * Makes a cluster out of one member whose majority is lost for good (rule L4): writes a configuration of a raised generation
+ * to the end of its log. The other members of the old cluster are refused by the handshake from then on; they come back only
+ * with an empty directory, as new members.
+ *
+ * **This gives up what Raft promises.** Commands that were acknowledged are lost if this member did not have them, and
+ * commands that were never acknowledged count as committed if it had. Run it on one member only, the one with the longest
+ * log, after every other one was stopped: two recovered members are two clusters that both call themselves the right one.
+ *
+ * @throws {StorageLockedError} If the member is running.
+ * @throws {StorageCorruptionError | StorageIdentityError | StorageFormatError | StorageFailedError} As the log's `open`.
+ * @throws {InvalidOptionError} If there is no member, or an address is not `host:port`.
+ */
+export async function recoverCluster(
+  options: RecoverOptions,
+  dependencies: Partial<SegmentLogDependencies> = {},
+): Promise<Recovery> {
+  const { directory, clusterId, members, base } = options;
+  assertMembers(members);
+  const store = new SegmentLogStore({ directory, clusterId }, dependencies);
+  const restored = await store.open();
+  try {
+    const old = newestConfig(store, restored, base ?? initialConfig(members));
+    return await appendConfig(store, restored, {
+      ...initialConfig(members),
+      featureLevel: old.featureLevel,
+      generation: old.generation + 1,
+    });
+  } finally {
+    await store.close();
+  }
+}
+
+function assertMembers(members: RecoverOptions['members']): void {
+  if (Object.keys(members).length === 0) {
+    throw new InvalidOptionError('members', 'at least one member', '{}');
+  }
+  for (const [id, address] of Object.entries(members)) {
+    if (id !== '' && parseAddress(address) !== null) continue;
+    throw new InvalidOptionError(`members.${id}`, 'host:port', address);
+  }
+}
+
+async function appendConfig(
+  store: LogStore,
+  { hardState, lastIndex, tornLog: wasTorn }: RestoredState,
+  config: ClusterConfig,
+): Promise<Recovery> {
+  const term = Math.max(hardState.term, store.term(lastIndex) ?? 0) + 1;
+  const configIndex = lastIndex + 1;
+  const data = encodeConfig(config);
+  const entry: Entry = { index: configIndex, term, type: EntryType.config, data };
+  await new Promise<void>((resolve, reject) => {
+    store.append(
+      {
+        hardState: { term, votedFor: null },
+        ...{ truncateFrom: null, reset: null, entries: [entry] },
+        // What is missing will never come: there is no leader that could bring it.
+        clearTorn: wasTorn,
+      },
+      (error) => (error === null ? resolve() : reject(error)),
+    );
+  });
+  return { config, configIndex, term, lastIndex, wasTorn };
+}
