@@ -286,7 +286,7 @@ describe('the handshake', () => {
 
   it('B28: who is no member is not remembered, and who is none any more is forgotten', async () => {
     const peersFile = path.join(newDirectory(), 'peers.json');
-    const [before, after] = ['1', '2'].map((digit) => digit.repeat(32));
+    const [before, after] = ['1'.repeat(32), '2'.repeat(32)] as const;
     const a = await alone('a', { peersFile });
     a.knows();
     const b = await alone('b', {}, before);
