@@ -34,7 +34,7 @@ export type {
 } from './message.ts';
 export { type MemberProgress, RaftCore } from './raft.ts';
 export type { ReadState } from './read-index.ts';
-export type { Ready, ReadyAppend, SoftState } from './ready.ts';
+export type { Ready, ReadyAppend, SnapshotDue, SoftState } from './ready.ts';
 export type { CoreDependencies, CoreOptions, CoreRestored } from './state.ts';
 export {
   type ClusterConfig,

@@ -1,8 +1,6 @@
-import { open, readFile, rename } from 'node:fs/promises';
-import path from 'node:path';
 import type { NodeId } from '../core/types.ts';
-import { PeersFileError } from './errors.ts';
 import type { Refusal } from './handshake.ts';
+import { readPeersFile, writePeersFile } from './peers-file.ts';
 
 /**
  * Remembers which data directory stands behind each member's id, from the first contact on. A member that returns with
@@ -24,15 +22,9 @@ export class PeerRegistry {
   /** @throws {PeersFileError} If the file is there but cannot be read or understood. */
   async load(): Promise<void> {
     if (this.#file === null) return;
-    let text: string;
-    try {
-      text = await readFile(this.#file, 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      throw new PeersFileError(this.#file, 'the file of known peers cannot be read', error);
-    }
-    for (const [id, incarnation] of parse(this.#file, text))
+    for (const [id, incarnation] of await readPeersFile(this.#file)) {
       this.#incarnations.set(id, incarnation);
+    }
   }
 
   /** The members of the present configuration; all others are forgotten, durably when this resolves. */
@@ -70,48 +62,7 @@ export class PeerRegistry {
   #save(): Promise<void> {
     const file = this.#file;
     if (file === null) return Promise.resolve();
-    this.#writing = this.#writing.then(() => this.#write(file));
+    this.#writing = this.#writing.then(() => writePeersFile(file, this.#incarnations));
     return this.#writing;
   }
-
-  async #write(file: string): Promise<void> {
-    const content = { version: 1, peers: Object.fromEntries(this.#incarnations) };
-    try {
-      await replaceFile(file, `${JSON.stringify(content, null, 2)}\n`);
-    } catch (error) {
-      throw new PeersFileError(file, 'the file of known peers cannot be written', error);
-    }
-  }
-}
-
-async function replaceFile(file: string, text: string): Promise<void> {
-  const draft = `${file}.tmp`;
-  const handle = await open(draft, 'w', 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.datasync();
-  } finally {
-    await handle.close();
-  }
-  await rename(draft, file);
-  const directory = await open(path.dirname(file), 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
-function parse(file: string, text: string): [NodeId, string][] {
-  try {
-    const { version, peers } = JSON.parse(text) as { version: unknown; peers: unknown };
-    if (version === 1 && typeof peers === 'object' && peers !== null) {
-      const found = Object.entries(peers);
-      if (found.every(([, incarnation]) => /^[0-9a-f]{32}$/.test(String(incarnation))))
-        return found;
-    }
-  } catch (error) {
-    throw new PeersFileError(file, 'the file of known peers is no JSON', error);
-  }
-  throw new PeersFileError(file, 'the file of known peers is not of version 1');
 }

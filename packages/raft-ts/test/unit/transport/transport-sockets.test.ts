@@ -309,7 +309,7 @@ describe('the handshake', () => {
 
   it('a file of known peers that cannot be understood stops the start', async () => {
     const peersFile = path.join(newDirectory(), 'peers.json');
-    writeFileSync(peersFile, '{"version": 1, "peers": {"b": "no"}}');
+    writeFileSync(peersFile, '{"version": 2, "peers": {"b": "no"}}');
     const a = new Member('a', { peersFile });
     await expect(a.start()).rejects.toThrow(PeersFileError);
   });
