@@ -9,7 +9,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             'packages/*/test/unit/**/*.test.ts',
-            'packages/raft-ts/test/{paper,golden,bugs}/**/*.test.ts',
+            'packages/raft-ts/test/{paper,golden,bugs,mutation}/**/*.test.ts',
             'test/repository/**/*.test.ts',
           ],
         },
