@@ -9,12 +9,25 @@ export default defineConfig({
           name: 'unit',
           include: [
             'packages/*/test/unit/**/*.test.ts',
-            'packages/raft-ts/test/{paper,golden,bugs,mutation}/**/*.test.ts',
+            'packages/raft-ts/test/{paper,golden,bugs}/**/*.test.ts',
             'test/repository/**/*.test.ts',
           ],
         },
       },
       { test: { name: 'contract', include: ['packages/*/test/contract/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'guards',
+          include: ['packages/raft-ts/test/mutation/guards.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'mutants',
+          include: ['packages/raft-ts/test/mutation/mutants.test.ts'],
+          testTimeout: 1_800_000,
+        },
+      },
       {
         test: { name: 'sim', include: ['packages/*/test/sim/**/*.test.ts'], testTimeout: 900_000 },
       },

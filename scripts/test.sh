@@ -57,5 +57,5 @@ if ! bash scripts/setup.sh; then
   failed=1
   finish
 fi
-part unit unit contract && part sim sim && part process process && part kernel kernel && part lab lab
+part unit unit contract guards && part sim sim && part process process && part kernel kernel && part lab lab
 finish

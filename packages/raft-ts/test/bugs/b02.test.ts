@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { appendOf, CoreBench, electionTicks, ofKind } from '../unit/core-bench.ts';
-import { voteOf } from '../unit/core-messages.ts';
+import { ballotOf, voteOf } from '../unit/core-messages.ts';
 
 describe('B2 two votes in one term', () => {
   it('hearing the leader of a term does not free the vote of that term', () => {
@@ -23,5 +23,13 @@ describe('B2 two votes in one term', () => {
     const candidate = new CoreBench({ options: { preVote: false } });
     candidate.tick(electionTicks);
     expect(candidate.step(voteOf('c', 1, [5, 1]))).toMatchObject([{ granted: false }]);
+  });
+
+  it('nor does a lost candidacy free the own vote', () => {
+    const bench = new CoreBench({ options: { preVote: false } });
+    bench.tick(electionTicks);
+    for (const from of ['b', 'c']) bench.step(ballotOf(from, 1, { granted: false }));
+    expect(bench.core.state).toMatchObject({ role: 'follower', term: 1, votedFor: 'a' });
+    expect(bench.step(voteOf('c', 1, [5, 1]))).toMatchObject([{ granted: false }]);
   });
 });

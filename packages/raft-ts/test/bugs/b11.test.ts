@@ -3,7 +3,7 @@ import { appendOf, CoreBench, ofKind } from '../unit/core-bench.ts';
 
 describe('B11 acknowledged before it was durable', () => {
   it('a follower answers only after its append is done', () => {
-    const bench = new CoreBench();
+    const bench = new CoreBench({ term: 1 });
     bench.core.step(appendOf('b', 1, [0, 0], [1]));
     bench.run();
     expect(bench.take()).toEqual([]);

@@ -30,6 +30,11 @@ describe('B30 a removed member, or one of a high term, keeps the cluster busy', 
     Object.assign(cluster.get(lost).core.state, { term: 50 });
     cluster.tick(10 * electionTicks);
     expect(cluster.leaders.length).toBe(1);
-    expect(cluster.leaders[0]!.core.state.term).toBeLessThanOrEqual(51);
+    const next = cluster.leaders[0]!;
+    expect(next.core.state.term).toBeLessThanOrEqual(51);
+    next.core.propose(Uint8Array.of(1));
+    cluster.tick(electionTicks);
+    expect(cluster.get(lost).core.state.leader).toBe(next.id);
+    expect(cluster.get(lost).log).toEqual(next.log);
   });
 });

@@ -20,7 +20,7 @@ describe('removal of a guard is caught', { timeout: 60_000 }, () => {
 
   function run(bug: number): Run {
     const program = sandbox.pathOf('test/mutation/run-files.ts');
-    const options = { encoding: 'utf8', timeout: 30_000 } as const;
+    const options = { encoding: 'utf8', timeout: 10_000 } as const;
     const ended = spawnSync(process.execPath, [program, sandbox.pathOf(testOf(bug))], options);
     const lines = ended.stdout.split('\n').filter((line) => line.startsWith('{'));
     const results = lines.map((line) => JSON.parse(line) as { name?: string; passed?: number });
@@ -36,7 +36,10 @@ describe('removal of a guard is caught', { timeout: 60_000 }, () => {
     for (const { file, find, replace } of edits) {
       const text = texts.get(file) ?? sandbox.original(file);
       expect(text.split(find).length - 1, `"${find}" in ${file}`).toBe(1);
-      texts.set(file, text.replace(find, () => replace));
+      texts.set(
+        file,
+        text.replace(find, () => replace),
+      );
     }
     for (const [file, text] of texts) sandbox.write(file, text);
   }

@@ -83,21 +83,15 @@ export const guards: readonly Guard[] = [
     edits: [
       edit(
         'core/follower',
-        'acknowledge(state, message, last);',
-        'acknowledge(state, message, state.log.lastIndex);',
+        'acknowledge(state, message.from, last);',
+        'acknowledge(state, message.from, state.log.lastIndex);',
       ),
     ],
   },
   {
     bug: 7,
     guard: 'entries that match are passed over',
-    edits: [
-      edit(
-        'core/follower',
-        'if (state.log.matches(entry.index, entry.term)) continue;',
-        '',
-      ),
-    ],
+    edits: [edit('core/follower', 'if (state.log.matches(entry.index, entry.term)) continue;', '')],
   },
   {
     bug: 8,
@@ -117,9 +111,7 @@ export const guards: readonly Guard[] = [
   {
     bug: 11,
     guard: 'an acknowledgement waits until its entries are durable',
-    edits: [
-      edit('core/state', ' && index <= this.log.stableIndex;', ';'),
-    ],
+    edits: [edit('core/state', ' && index <= this.log.stableIndex;', ';')],
   },
   {
     bug: 11,
@@ -146,13 +138,7 @@ export const guards: readonly Guard[] = [
   {
     bug: 12,
     guard: 'an overwritten append in flight is shortened',
-    edits: [
-      edit(
-        'core/log',
-        'this.#inFlightLast = Math.min(this.#inFlightLast, this.#last);',
-        '',
-      ),
-    ],
+    edits: [edit('core/log', 'this.#inFlightLast = Math.min(this.#inFlightLast, this.#last);', '')],
   },
   {
     bug: 12,
@@ -162,7 +148,13 @@ export const guards: readonly Guard[] = [
   {
     bug: 13,
     guard: 'only a leader appends proposals',
-    edits: [edit('core/leader', "if (state.role !== 'leader') return 'not-leader';\n  if (state.transferTarget !== null) return 'transferring';\n  if (data", "if (state.transferTarget !== null) return 'transferring';\n  if (data")],
+    edits: [
+      edit(
+        'core/leader',
+        "if (state.role !== 'leader') return 'not-leader';\n  if (state.transferTarget !== null) return 'transferring';\n  if (data",
+        "if (state.transferTarget !== null) return 'transferring';\n  if (data",
+      ),
+    ],
   },
   {
     bug: 13,
@@ -179,12 +171,16 @@ export const guards: readonly Guard[] = [
   {
     bug: 15,
     guard: 'no change before a commit of the own term',
-    edits: [edit('core/membership', "if (!hasOwnTermCommit(state)) return refused('not-ready');", '')],
+    edits: [
+      edit('core/membership', "if (!hasOwnTermCommit(state)) return refused('not-ready');", ''),
+    ],
   },
   {
     bug: 16,
     guard: 'no change before the former one is committed',
-    edits: [edit('core/membership', "if (isChangeInProgress(state)) return refused('in-progress');", '')],
+    edits: [
+      edit('core/membership', "if (isChangeInProgress(state)) return refused('in-progress');", ''),
+    ],
   },
   {
     bug: 17,
@@ -194,12 +190,24 @@ export const guards: readonly Guard[] = [
   {
     bug: 18,
     guard: 'every leader leaves a committed joint configuration',
-    edits: [edit('core/membership', 'if (config.autoLeave) proposeConfig(state, leaveJoint(config));', '')],
+    edits: [
+      edit(
+        'core/membership',
+        'if (config.autoLeave) proposeConfig(state, leaveJoint(config));',
+        '',
+      ),
+    ],
   },
   {
     bug: 19,
     guard: 'both halves of a joint configuration',
-    edits: [edit('core/quorum', 'return Math.min(incoming, majorityIndex', 'return Math.max(incoming, majorityIndex')],
+    edits: [
+      edit(
+        'core/quorum',
+        'return Math.min(incoming, majorityIndex',
+        'return Math.max(incoming, majorityIndex',
+      ),
+    ],
   },
   {
     bug: 19,
@@ -231,7 +239,13 @@ export const guards: readonly Guard[] = [
   {
     bug: 21,
     guard: 'the log refuses everything after an error',
-    edits: [edit('storage/segment-log-store', 'this.#failure ?? this.#findProblem(batch)', 'this.#findProblem(batch)')],
+    edits: [
+      edit(
+        'storage/segment-log-store',
+        'this.#failure ?? this.#findProblem(batch)',
+        'this.#findProblem(batch)',
+      ),
+    ],
   },
   {
     bug: 21,
@@ -241,7 +255,13 @@ export const guards: readonly Guard[] = [
   {
     bug: 25,
     guard: 'a read round waits for a commit of the own term',
-    edits: [edit('core/leader', 'if (!state.reads.hasGathered || !hasOwnTermCommit(state)) return;', 'if (!state.reads.hasGathered) return;')],
+    edits: [
+      edit(
+        'core/leader',
+        'if (!state.reads.hasGathered || !hasOwnTermCommit(state)) return;',
+        'if (!state.reads.hasGathered) return;',
+      ),
+    ],
   },
   {
     bug: 26,
@@ -251,12 +271,20 @@ export const guards: readonly Guard[] = [
   {
     bug: 26,
     guard: 'reads fail with the leadership',
-    edits: [edit('core/state', 'for (const failed of this.reads.failAll()) this.readStates.push(failed);', '')],
+    edits: [
+      edit(
+        'core/state',
+        'for (const failed of this.reads.failAll()) this.readStates.push(failed);',
+        '',
+      ),
+    ],
   },
   {
     bug: 28,
     guard: 'another data directory is another member',
-    edits: [edit('transport/peer-registry', 'known !== undefined && known !== incarnation', 'false')],
+    edits: [
+      edit('transport/peer-registry', 'known !== undefined && known !== incarnation', 'false'),
+    ],
   },
   {
     bug: 29,
@@ -264,25 +292,39 @@ export const guards: readonly Guard[] = [
     edits: [
       edit(
         'core/raft',
-        "if (message.kind === 'vote' || message.kind === 'pre-vote') refuseVoteRequest(state, message);",
-        "if (message.kind === 'vote') refuseVoteRequest(state, message);",
+        "if (kind === 'vote' || kind === 'pre-vote') refuseVoteRequest(state, message);",
+        "if (kind === 'vote') refuseVoteRequest(state, message);",
       ),
     ],
   },
   {
     bug: 29,
     guard: 'the leader itself may ask',
-    edits: [edit('core/voter', ' || message.from === state.leader) return false;', ') return false;')],
+    edits: [
+      edit('core/voter', ' || message.from === state.leader) return false;', ') return false;'),
+    ],
   },
   {
     bug: 29,
     guard: 'a pre-vote changes no timer',
-    edits: [edit('core/voter', "answer(state, message, isUpToDate && isFree);", 'state.resetElectionTimer();\n    answer(state, message, isUpToDate && isFree);')],
+    edits: [
+      edit(
+        'core/voter',
+        'answer(state, message, isUpToDate && isFree);',
+        'state.resetElectionTimer();\n    answer(state, message, isUpToDate && isFree);',
+      ),
+    ],
   },
   {
     bug: 29,
     guard: 'a pre-vote looks at the log',
-    edits: [edit('core/voter', 'answer(state, message, isUpToDate && isFree);', 'answer(state, message, isFree);')],
+    edits: [
+      edit(
+        'core/voter',
+        'answer(state, message, isUpToDate && isFree);',
+        'answer(state, message, isFree);',
+      ),
+    ],
   },
   {
     bug: 30,
@@ -292,7 +334,13 @@ export const guards: readonly Guard[] = [
   {
     bug: 30,
     guard: 'a leader of an old term is told the own one',
-    edits: [edit('core/raft', "if (message.kind !== 'append' && message.kind !== 'heartbeat') return;", 'return;')],
+    edits: [
+      edit(
+        'core/raft',
+        "if (kind !== 'append' && kind !== 'heartbeat' && kind !== 'snapshot') return;",
+        'return;',
+      ),
+    ],
   },
   {
     bug: 31,
@@ -313,7 +361,13 @@ export const guards: readonly Guard[] = [
   {
     bug: 32,
     guard: 'proposals are refused meanwhile',
-    edits: [edit('core/leader', "if (state.transferTarget !== null) return 'transferring';\n  if (data", 'if (data')],
+    edits: [
+      edit(
+        'core/leader',
+        "if (state.transferTarget !== null) return 'transferring';\n  if (data",
+        'if (data',
+      ),
+    ],
   },
   {
     bug: 32,
@@ -329,7 +383,9 @@ export const guards: readonly Guard[] = [
   {
     bug: 32,
     guard: 'the target is level first',
-    edits: [edit('core/leader', 'if (state.progress.get(target)?.match !== log.lastIndex) return;', '')],
+    edits: [
+      edit('core/leader', 'if (state.progress.get(target)?.match !== log.lastIndex) return;', ''),
+    ],
   },
   {
     bug: 32,
@@ -352,13 +408,23 @@ export const guards: readonly Guard[] = [
   {
     bug: 33,
     guard: 'an entry of any size is sent alone',
-    edits: [edit('core/log', 'if (bytes > bytesMax && cut > start) break;', 'if (bytes > bytesMax) break;')],
+    edits: [
+      edit(
+        'core/log',
+        'if (bytes > bytesMax && cut > start) break;',
+        'if (bytes > bytesMax) break;',
+      ),
+    ],
   },
   {
     bug: 34,
     guard: 'what the store returned is what was asked for',
     edits: [
-      edit('core/log', "assert(read.length > 0 && read[0]!.index === from, 'the store returned other entries');", ''),
+      edit(
+        'core/log',
+        "assert(read.length > 0 && read[0]!.index === from, 'the store returned other entries');",
+        '',
+      ),
     ],
   },
   {
@@ -385,6 +451,12 @@ export const guards: readonly Guard[] = [
   {
     bug: 36,
     guard: 'term and vote come with the entries of the term',
-    edits: [edit('core/raft', 'const hardState = state.isHardStateDirty ? { term, votedFor } : null;', 'const hardState = state.isHardStateDirty && !state.log.hasUnhanded ? { term, votedFor } : null;')],
+    edits: [
+      edit(
+        'core/raft',
+        'const hardState = state.isHardStateDirty ? { term, votedFor } : null;',
+        'const hardState = state.isHardStateDirty && !state.log.hasUnhanded ? { term, votedFor } : null;',
+      ),
+    ],
   },
 ];
