@@ -133,6 +133,27 @@ export class AppliedBeyondLogError extends RaftError {
   }
 }
 
+/**
+ * Thrown when the log begins behind what the state machine has applied, no snapshot fills the gap, and this member is not
+ * set up to get one from another (a snapshot store, `snapshot` and `restore`).
+ */
+export class StateBehindLogError extends RaftError {
+  constructor(appliedIndex: Index, compactedIndex: Index) {
+    super(
+      'ERR_RAFT_STATE_BEHIND_LOG',
+      `the state machine has applied ${appliedIndex}, but the log begins behind ${compactedIndex}`,
+      { appliedIndex, compactedIndex },
+    );
+  }
+}
+
+/** Thrown when a snapshot cannot be taken or received now; the message says why. */
+export class SnapshotUnavailableError extends RaftError {
+  constructor(reason: string) {
+    super('ERR_RAFT_SNAPSHOT_UNAVAILABLE', `no snapshot: ${reason}`, { reason });
+  }
+}
+
 /** Thrown when a member is used after `close`. */
 export class ClosedError extends RaftError {
   constructor() {

@@ -33,6 +33,8 @@ export {
   ProposalUnknownError,
   RaftError,
   ReadIndexFailedError,
+  SnapshotUnavailableError,
+  StateBehindLogError,
   TransferFailedError,
 } from './errors.ts';
 export type { Counter, Histogram, RaftMetrics } from './metrics.ts';

@@ -24,6 +24,14 @@ export interface RaftMetrics {
   readonly appendBatchesTotal: Counter;
   readonly appendedEntriesTotal: Counter;
   readonly appliedEntriesTotal: Counter;
+  readonly snapshotsCreatedTotal: Counter;
+  readonly snapshotsSentTotal: Counter;
+  /** Times that the state machine was replaced by a snapshot, of another member or its own. */
+  readonly snapshotsInstalledTotal: Counter;
+  /** Snapshots that could not be taken, and transfers that broke; both are tried again. */
+  readonly snapshotFailuresTotal: Counter;
+  /** From asking the state machine until the snapshot is durable. */
+  readonly snapshotCreateSeconds: Histogram;
   /** From handing a batch to the log until it is durable. */
   readonly appendSeconds: Histogram;
   readonly applySliceSeconds: Histogram;

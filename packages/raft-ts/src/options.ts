@@ -41,6 +41,8 @@ export interface LimitOptions {
   readonly proposalsMax: number;
   /** Read indexes that wait: above it `BusyError`. */
   readonly readsMax: number;
+  /** Members that are sent a snapshot at the same time; others wait. */
+  readonly snapshotTransfersMax: number;
 }
 
 /** The limits that hold where no others are given. */
@@ -54,6 +56,7 @@ export const defaultLimits: LimitOptions = Object.freeze({
   tailBytesMax: 16 * 1024 * 1024,
   proposalsMax: 262_144,
   readsMax: 65_536,
+  snapshotTransfersMax: 2,
 });
 
 /** What one member of a group is told; `members`, `timing` and `limits` are equal on all members. */
@@ -70,8 +73,15 @@ export interface RaftNodeOptions {
   readonly readTimeoutMs?: number;
   /** Longest time that applying may hold the loop in one go, milliseconds; 2. */
   readonly applySliceMs?: number;
-  /** Entries that `compact` always leaves, so that a member that lost its last group can be served; 4,096. */
+  /** Entries that compaction always leaves, so that a member that is a little behind needs no snapshot; 4,096. */
   readonly compactionTrailingEntries?: number;
+  /**
+   * Applied entries after which a snapshot is taken and the log compacted; null when absent: only on demand, for a state
+   * machine whose own storage is durable.
+   */
+  readonly snapshotEntriesMax?: number | null;
+  /** Bytes of their data after which the same happens; null when absent. */
+  readonly snapshotBytesMax?: number | null;
 }
 
 /** Options with their defaults filled in and checked. */
@@ -85,6 +95,8 @@ export interface ResolvedOptions {
   readonly readTimeoutMs: number;
   readonly applySliceMs: number;
   readonly compactionTrailingEntries: number;
+  readonly snapshotEntriesMax: number | null;
+  readonly snapshotBytesMax: number | null;
 }
 
 function assertPositive(option: string, value: number): void {
@@ -135,7 +147,12 @@ export function resolveOptions(options: RaftNodeOptions): ResolvedOptions {
     readTimeoutMs: options.readTimeoutMs ?? 5_000,
     applySliceMs: options.applySliceMs ?? 2,
     compactionTrailingEntries: options.compactionTrailingEntries ?? 4096,
+    snapshotEntriesMax: options.snapshotEntriesMax ?? null,
+    snapshotBytesMax: options.snapshotBytesMax ?? null,
   };
+  for (const name of ['snapshotEntriesMax', 'snapshotBytesMax'] as const) {
+    if (resolved[name] !== null) assertPositive(name, resolved[name]);
+  }
   assertPositive('proposalTimeoutMs', resolved.proposalTimeoutMs);
   assertPositive('readTimeoutMs', resolved.readTimeoutMs);
   assertPositive('applySliceMs', resolved.applySliceMs);

@@ -38,6 +38,12 @@ export class ApplyLoop<R> {
     this.#next = 0;
   }
 
+  /** Forgets what is left: a snapshot holds it. */
+  clear(): void {
+    this.#entries = [];
+    this.#next = 0;
+  }
+
   /** Applies for about `sliceMs`. True when it finished what was pushed. */
   runSlice(): boolean {
     if (!this.hasWork) return false;

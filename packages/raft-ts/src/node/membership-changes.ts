@@ -1,6 +1,6 @@
 import { decodeConfig } from '../core/config.ts';
 import type { MembershipRefusal } from '../core/membership.ts';
-import { type ClusterConfig, type Entry, EntryType } from '../core/types.ts';
+import { type ClusterConfig, type Entry, EntryType, type Index } from '../core/types.ts';
 import {
   ConfigChangeInProgressError,
   ConfigConflictError,
@@ -39,6 +39,14 @@ export class MembershipChanges {
     const overdue = this.#waiting.filter(({ deadlineMs }) => deadlineMs <= nowMs);
     for (const waiter of overdue)
       this.#end(waiter, new ProposalUnknownError('not decided in time'));
+  }
+
+  /** A snapshot took the place of everything up to `index`. */
+  skipTo(index: Index): void {
+    const covered = this.#waiting.filter(({ begun }) => begun.index <= index);
+    for (const waiter of covered) {
+      this.#end(waiter, new ProposalUnknownError('a snapshot took its place'));
+    }
   }
 
   failAll(reason: string): void {

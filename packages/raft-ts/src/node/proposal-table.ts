@@ -74,6 +74,16 @@ export class ProposalTable<R> {
     }
   }
 
+  /** A snapshot took the place of everything up to `index`: what it says of the proposals there, nobody knows. */
+  skipTo(index: Index): void {
+    this.#applied = Math.max(this.#applied, index);
+    for (const [at, waiter] of this.#waiters) {
+      if (at > index) continue;
+      this.#waiters.delete(at);
+      waiter.settler.reject(new ProposalUnknownError('a snapshot took its place'));
+    }
+  }
+
   /** Rejects what is overdue; returns how many. */
   expire(nowMs: number): number {
     let count = 0;

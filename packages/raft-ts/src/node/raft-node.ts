@@ -1,17 +1,24 @@
-import { initialConfig } from '../core/config.ts';
 import type { MembershipChange } from '../core/membership.ts';
 import type { Message } from '../core/message.ts';
 import { RaftCore } from '../core/raft.ts';
 import type { ReadyAppend, SoftState } from '../core/ready.ts';
 import type { CoreDependencies, CoreOptions, CoreRestored } from '../core/state.ts';
-import type { ClusterConfig, Entry, Index, NodeId, Role, Term } from '../core/types.ts';
+import type {
+  ClusterConfig,
+  Entry,
+  Index,
+  NodeId,
+  Role,
+  SnapshotMeta,
+  Term,
+} from '../core/types.ts';
 import {
-  AppliedBeyondLogError,
   AssertionFailedError,
   ClosedError,
   InvalidOptionError,
   MemberFailedError,
   type RaftError,
+  SnapshotUnavailableError,
 } from '../errors.ts';
 import type { RaftMetrics } from '../metrics.ts';
 import {
@@ -20,13 +27,24 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from '../options.ts';
-import type { Clock, LogStore, RestoredState, StateMachine, Transport } from '../ports.ts';
+import type {
+  Clock,
+  LogStore,
+  RestoredState,
+  SnapshotStore,
+  StateMachine,
+  Transport,
+} from '../ports.ts';
 import { parseAddress } from '../transport/address.ts';
 import { ApplyLoop } from './apply-loop.ts';
+import { CompactionLimit } from './compaction.ts';
 import { Emitter } from './emitter.ts';
+import { StateMachineFailure } from './member-failure.ts';
 import { MembershipChanges, membershipError } from './membership-changes.ts';
+import { toCoreRestored } from './opening.ts';
 import type { Applied } from './proposal-table.ts';
 import { Requests } from './requests.ts';
+import { Snapshots, snapshotParts } from './snapshots.ts';
 import { nodeStatus, type RaftStatus } from './status.ts';
 import { SystemClock } from './system-clock.ts';
 import { Ticker } from './ticker.ts';
@@ -36,6 +54,8 @@ export interface RaftNodeDependencies<R> {
   readonly store: LogStore;
   readonly transport: Transport;
   readonly stateMachine: StateMachine<R>;
+  /** Where snapshots are kept; without it, or without `snapshot` and `restore` of the state machine, there are none. */
+  readonly snapshots?: SnapshotStore | null;
   /** `SystemClock` when absent. */
   readonly clock?: Clock;
   /** Uniform in [0, 1); `Math.random` when absent. */
@@ -52,6 +72,14 @@ export interface RaftEvents {
   applied: readonly [index: Index];
   /** Another configuration holds now. */
   config: readonly [config: ClusterConfig];
+  /** A snapshot of the own state is durable. */
+  snapshotCreated: readonly [meta: SnapshotMeta];
+  /** A member has received a snapshot. */
+  snapshotSent: readonly [to: NodeId, meta: SnapshotMeta];
+  /** The state machine has been replaced by a snapshot; `applied` follows. */
+  snapshotInstalled: readonly [meta: SnapshotMeta];
+  /** No snapshot could be taken; the member goes on, and tries again later. */
+  snapshotFailed: readonly [error: Error];
   /** The log failed: the member has stopped for good and answers nothing any more. */
   storageFailed: readonly [error: MemberFailedError];
   /** The state machine threw or an invariant is broken: the member has stopped for good. */
@@ -65,7 +93,8 @@ type CreateCore = (
   restored: CoreRestored,
 ) => RaftCore;
 
-class StateMachineFailure extends Error {}
+/** Election timeouts that a member may be silent before a snapshot for it is given up. */
+const silentElectionsMax = 4;
 
 /**
  * One member of a Raft group: runs the core over a log, a transport, a clock and a state machine. It is synchronous and
@@ -74,7 +103,7 @@ class StateMachineFailure extends Error {}
 export class RaftNode<R> extends Emitter<RaftEvents> {
   readonly #options: ResolvedOptions;
   readonly #store: LogStore;
-  readonly #stateMachine: StateMachine<R>;
+  readonly #snapshotStore: SnapshotStore | null;
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #metrics: RaftMetrics | null;
@@ -82,6 +111,8 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
   readonly #requests: Requests<R>;
   readonly #membershipChanges = new MembershipChanges();
   readonly #applyLoop: ApplyLoop<R>;
+  readonly #snapshots: Snapshots | null;
+  readonly #compactionLimit: CompactionLimit;
   readonly #ticker: Ticker;
   #config: ClusterConfig | null = null;
   #generation: number | null = null;
@@ -96,6 +127,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
   ): Promise<RaftNode<R>> {
     const resolved = resolveOptions(options);
     const restored = await dependencies.store.open();
+    await dependencies.snapshots?.open();
     const node = new RaftNode(resolved, dependencies, restored);
     await node.start();
     return node;
@@ -113,21 +145,30 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     createCore: CreateCore = (...parts) => new RaftCore(...parts),
   ) {
     super();
-    const { store, transport, stateMachine, metrics } = dependencies;
+    const { store, transport, stateMachine } = dependencies;
     const random = dependencies.random ?? Math.random;
     const clock = dependencies.clock ?? new SystemClock();
     this.#options = options;
     this.#store = store;
-    this.#stateMachine = stateMachine;
+    this.#snapshotStore = dependencies.snapshots ?? null;
     this.#transport = transport;
     this.#clock = clock;
-    this.#metrics = metrics ?? null;
-    this.#core = createCore(
+    const metrics = dependencies.metrics ?? null;
+    this.#metrics = metrics;
+    const snapshotting = snapshotParts(stateMachine, this.#snapshotStore);
+    const snapshot = snapshotting?.store.current ?? null;
+    const found = { restored, stateMachine, snapshot, canReceive: snapshotting !== null };
+    const core = createCore(
       coreOptions(options),
       { log: store, random },
-      toCoreRestored(options, stateMachine, restored),
+      toCoreRestored(options, found),
     );
-    const parts = { core: this.#core, transport, clock, random, metrics: this.#metrics };
+    this.#core = core;
+    const parts = { core, transport, clock, random, metrics };
+    this.#snapshots = snapshotting && this.#makeSnapshots({ ...parts, ...snapshotting });
+    this.#compactionLimit = new CompactionLimit(options.compactionTrailingEntries, {
+      ...{ core, stateMachine, snapshots: this.#snapshots },
+    });
     this.#requests = new Requests(options, stateMachine.appliedIndex, parts);
     this.#applyLoop = new ApplyLoop(options.applySliceMs, {
       stateMachine: guarded(stateMachine),
@@ -151,7 +192,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     this.#transport.setGeneration?.(this.#noteGeneration());
     this.#ticker.start();
     this.#schedule();
-    return this.#transport.start((message) => this.#receive(message));
+    return this.#transport.start((message) => this.#receive(message), this.#snapshots?.offered);
   }
 
   /**
@@ -247,16 +288,38 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     return nodeStatus(this.#core, this.#transport, this.#stopped);
   }
 
-  /** Highest index that `compact` may remove: every member holds it and this one has applied it. */
-  get compactableIndex(): Index {
-    const { applied } = this.#core.state;
-    const known = Math.min(applied, this.#core.allMatched, this.#configCompactable);
-    return Math.max(0, known - this.#options.compactionTrailingEntries);
+  /**
+   * Takes a snapshot of everything that is applied now, unless there is one; resolves when it is durable.
+   *
+   * @throws {SnapshotUnavailableError} If there is no place for snapshots, the state machine has none, or none just now.
+   */
+  snapshot(): Promise<SnapshotMeta> {
+    if (this.#stopped !== null) return Promise.reject(this.#stopped);
+    return new Promise((resolve, reject) => {
+      if (this.#snapshots === null) reject(new SnapshotUnavailableError('not set up'));
+      else
+        this.#snapshots.take((result) => {
+          if (result instanceof Error) reject(result);
+          else resolve(result);
+        });
+    });
   }
 
-  /** Forgets the log up to `index`, or up to what is allowed; returns up to where. The caller's state is durable there. */
+  /**
+   * Highest index that `compact` may remove: applied here, and, unless a snapshot can be sent instead, held by every member.
+   */
+  get compactableIndex(): Index {
+    return this.#compactionLimit.index;
+  }
+
+  /**
+   * Forgets the log up to `index`, or up to what is allowed; returns up to where. The caller's state is durable there, by
+   * itself or in a snapshot. A state machine that gets snapshots by policy need not call it.
+   */
   async compact(index: Index): Promise<Index> {
     if (this.#stopped !== null) throw this.#stopped;
+    // The next compaction will find the configuration in the snapshot.
+    if (this.#compactionLimit.isHeldByConfig) this.#snapshots?.take(() => {});
     const { compacted } = this.#core.state.log;
     const allowed = Math.min(index, this.compactableIndex);
     if (allowed <= compacted.index) return compacted.index;
@@ -278,7 +341,33 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
       if (isRunning) this.#halt('closed');
     }
     await this.#transport.stop();
+    await this.#snapshotStore?.close();
     await this.#store.close();
+  }
+
+  #makeSnapshots(
+    parts: Omit<ConstructorParameters<typeof Snapshots>[1], 'turn' | 'listener'>,
+  ): Snapshots {
+    const { snapshotEntriesMax: entriesMax, snapshotBytesMax: bytesMax } = this.#options;
+    const { limits, timing } = this.#options;
+    const transfersMax = limits.snapshotTransfersMax;
+    const silenceMsMax = silentElectionsMax * timing.electionTimeoutMsMax;
+    return new Snapshots(
+      { entriesMax, bytesMax, transfersMax, silenceMsMax },
+      {
+        ...parts,
+        turn: (action) => {
+          this.#guard(action);
+          this.#schedule();
+        },
+        listener: {
+          onCreated: (meta) => this.emit('snapshotCreated', meta),
+          onSent: (to, meta) => this.emit('snapshotSent', to, meta),
+          onRestored: (meta) => this.#onRestored(meta),
+          onFailed: (error) => this.emit('snapshotFailed', error),
+        },
+      },
+    );
   }
 
   #schedule(): void {
@@ -301,6 +390,8 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     if (ready.config !== null) this.#onConfig(ready.config);
     if (ready.softState !== null) this.#onSoftState(ready.softState);
     this.#requests.onReadStates(ready.readStates);
+    if (ready.restore !== null) this.#applyLoop.clear();
+    this.#snapshots?.onReady(ready);
     if (ready.apply.length > 0) this.#applyLoop.push(ready.apply);
     this.#applyLoop.runSlice();
     if (this.#applyLoop.hasWork || this.#core.hasReady()) this.#schedule();
@@ -347,6 +438,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
         if (id !== this.id && !this.#transport.isReachable(id)) this.#core.reportUnreachable(id);
       }
       this.#requests.onTick();
+      this.#snapshots?.onTick();
       this.#membershipChanges.expire(this.#clock.nowMs());
       if (this.#core.hasReady()) this.#schedule();
     });
@@ -360,6 +452,22 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     this.#requests.onApplied(entries, results);
     this.#membershipChanges.onApplied(entries);
     this.emit('applied', index);
+    if (this.#snapshots?.onApplied(entries)) this.#takeSnapshot();
+  }
+
+  /** By policy: what the snapshot holds is no longer needed in the log. */
+  #takeSnapshot(): void {
+    this.#snapshots?.take((result) => {
+      // A failure of the log stops the member by itself, and one of the snapshot was told already.
+      if (!(result instanceof Error)) this.compact(result.lastIndex).catch(() => {});
+    });
+  }
+
+  #onRestored(meta: SnapshotMeta): void {
+    this.#requests.onRestored(meta.lastIndex);
+    this.#membershipChanges.skipTo(meta.lastIndex);
+    this.emit('snapshotInstalled', meta);
+    this.emit('applied', meta.lastIndex);
   }
 
   #noteGeneration(): number | null {
@@ -374,14 +482,6 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     if (config === this.#config) return;
     this.#config = config;
     this.emit('config', config);
-  }
-
-  /** A state machine that does not keep the configuration finds it in the log after a restart: there it must stay. */
-  get #configCompactable(): Index {
-    const { configs } = this.#core.state;
-    const isInLog = configs.oldestIndex > this.#core.state.log.compacted.index;
-    const isKept = this.#stateMachine.appliedConfig !== null;
-    return isKept || !isInLog ? Number.POSITIVE_INFINITY : configs.oldestIndex - 1;
   }
 
   #onSoftState(soft: SoftState): void {
@@ -417,22 +517,10 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
 
   #halt(reason: string): void {
     this.#ticker.stop();
+    this.#snapshots?.close();
     this.#requests.failAll(reason);
     this.#membershipChanges.failAll(reason);
   }
-}
-
-function toCoreRestored<R>(
-  options: ResolvedOptions,
-  stateMachine: StateMachine<R>,
-  restored: RestoredState,
-): CoreRestored {
-  const { appliedIndex, appliedConfig } = stateMachine;
-  const { hardState, compacted, lastIndex, tornLog } = restored;
-  if (appliedIndex > lastIndex) throw new AppliedBeyondLogError(appliedIndex, lastIndex);
-  const config = appliedConfig ?? initialConfig(options.members);
-  const isConfigApplied = appliedConfig !== null;
-  return { hardState, compacted, lastIndex, tornLog, appliedIndex, config, isConfigApplied };
 }
 
 /** Marks what the state machine throws. */

@@ -146,6 +146,11 @@ export class Requests<R> {
     this.#proposals.settle(entries, results, this.#forwards.proposals > 0);
   }
 
+  /** The state was replaced by that at `index`. */
+  onRestored(index: Index): void {
+    this.#proposals.skipTo(index);
+  }
+
   onLeaderChange(leader: NodeId | null): void {
     const { clock } = this.#dependencies;
     this.#forwards.leaderLost(clock.nowMs() + this.#options.timing.electionTimeoutMsMin);

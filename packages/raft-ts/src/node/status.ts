@@ -11,7 +11,7 @@ export interface MemberStatus {
   readonly matchIndex: Index | null;
   /** On the leader: heard of within an election timeout. Elsewhere: connected. */
   readonly reachable: boolean;
-  /** The log no longer holds what this member needs next. */
+  /** The log no longer holds what this member needs next; or, for this one, it lost its state and waits for one. */
   readonly needsSnapshot: boolean;
 }
 
@@ -65,7 +65,7 @@ export function nodeStatus(
 }
 
 function memberStatuses(core: RaftCore, transport: Transport): MemberStatus[] {
-  const { config, id: self } = core.state;
+  const { config, id: self, isStateLost } = core.state;
   const known = new Map(core.members().map((member) => [member.id, member]));
   return membersOf(config).map((id) => {
     const progress = known.get(id);
@@ -75,7 +75,7 @@ function memberStatuses(core: RaftCore, transport: Transport): MemberStatus[] {
       role: isVoter ? 'voter' : 'learner',
       matchIndex: progress?.matchIndex ?? null,
       reachable: progress?.active ?? (id === self || transport.isReachable(id)),
-      needsSnapshot: progress?.needsSnapshot ?? false,
+      needsSnapshot: (id === self && isStateLost) || (progress?.needsSnapshot ?? false),
     };
   });
 }

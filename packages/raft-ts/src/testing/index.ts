@@ -9,6 +9,7 @@ export {
   type Timed,
 } from './linearizability.ts';
 export { MemoryLogStore, type SyncDelay } from './memory-log-store.ts';
+export { MemorySnapshotStore } from './memory-snapshot-store.ts';
 export { Random } from './random.ts';
 export { SimClock } from './sim-clock.ts';
 export { type NetworkFaults, SimNetwork } from './sim-network.ts';
