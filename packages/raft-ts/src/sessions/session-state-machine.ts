@@ -1,9 +1,10 @@
-import type { ClusterConfig, Entry, Index } from '../core/types.ts';
+import type { ClusterConfig, Entry, Index, SnapshotMeta } from '../core/types.ts';
 import { EntryType } from '../core/types.ts';
 import { InvalidOptionError } from '../errors.ts';
-import type { StateMachine } from '../ports.ts';
+import type { SnapshotContent, StateMachine } from '../ports.ts';
 import { SessionTableError } from './errors.ts';
 import { decodeSessionCommand, type SessionCommand, type SessionId } from './session-command.ts';
+import { joinSnapshot, splitSnapshot } from './session-snapshot.ts';
 import {
   type Answer,
   type ResultCodec,
@@ -55,11 +56,16 @@ type Pending<R> = SessionOutcome<R> | Answer<R>;
 /**
  * Wraps a state machine so that a command that is proposed again is applied once (dissertation, section 6.3): by another
  * member, after a change of leaders, after a restart. Propose with `encodeSessionCommand`, or by `ClientSession`.
+ *
+ * Snapshots hold the sessions as well, if the wrapped state machine can be snapshotted.
  */
 export class SessionStateMachine<R> implements StateMachine<SessionOutcome<R>> {
   readonly #options: SessionTableOptions;
   readonly #inner: StateMachine<R>;
   readonly #codec: ResultCodec<R>;
+  /** Absent when `inner` has none. */
+  readonly snapshot?: () => SnapshotContent;
+  readonly restore?: (meta: SnapshotMeta, content: SnapshotContent) => Promise<void>;
   #table: SessionTable<R>;
   #index: Index;
   #innerIndex: Index;
@@ -84,6 +90,10 @@ export class SessionStateMachine<R> implements StateMachine<SessionOutcome<R>> {
       saved === null
         ? new SessionTable(this.#options)
         : SessionTable.decode(saved.table, this.#options, this.#codec);
+    const { inner } = dependencies;
+    if (inner.snapshot === undefined || inner.restore === undefined) return;
+    this.snapshot = () => joinSnapshot(this.#table.encode(this.#codec), inner.snapshot!());
+    this.restore = (meta, content) => this.#restore(meta, content);
   }
 
   get appliedIndex(): Index {
@@ -118,6 +128,15 @@ export class SessionStateMachine<R> implements StateMachine<SessionOutcome<R>> {
     this.#applyInner(wanted, answers);
     this.#index = entries.at(-1)?.index ?? this.#index;
     return pending.map((it) => ('kind' in it ? it : { kind: 'applied', result: it.result }));
+  }
+
+  async #restore(meta: SnapshotMeta, content: SnapshotContent): Promise<void> {
+    const { table, inner } = await splitSnapshot(content);
+    const decoded = SessionTable.decode(table, this.#options, this.#codec);
+    await this.#inner.restore!(meta, inner);
+    this.#table = decoded;
+    this.#index = meta.lastIndex;
+    this.#innerIndex = meta.lastIndex;
   }
 
   #applyInner(wanted: readonly Entry[], answers: readonly Answer<R>[]): void {

@@ -15,5 +15,10 @@ export {
   type SegmentLogSettings,
   segmentLogDefaults,
 } from './options.ts';
-export { type RecoverOptions, type Recovery, recoverCluster } from './recover-cluster.ts';
+export {
+  type RecoverDependencies,
+  type RecoverOptions,
+  type Recovery,
+  recoverCluster,
+} from './recover-cluster.ts';
 export { type SegmentLogDependencies, SegmentLogStore } from './segment-log-store.ts';

@@ -5,23 +5,27 @@ import {
   EntryType,
   type Index,
   type NodeId,
+  type SnapshotMeta,
 } from '../core/types.ts';
 import { InvalidOptionError } from '../errors.ts';
-import type { LogStore, RestoredState } from '../ports.ts';
+import type { AppendBatch, LogStore, RestoredState, SnapshotStore } from '../ports.ts';
 import { parseAddress } from '../transport/address.ts';
 import { type SegmentLogDependencies, SegmentLogStore } from './segment-log-store.ts';
 
+/** Which member goes on, and as what. */
 export interface RecoverOptions {
   /** Directory of the surviving member's log; the member must not be running. */
   readonly directory: string;
   readonly clusterId: string;
   /** The voters from now on, ids to `host:port`; as a rule the surviving member alone. */
   readonly members: Readonly<Record<NodeId, string>>;
-  /**
-   * The newest configuration that the state machine or its snapshot keeps, for a log that no longer reaches back to it; null
-   * or absent when there is none.
-   */
-  readonly base?: ClusterConfig | null;
+  /** The newest configuration that the state machine keeps, its `appliedConfig`; null or absent when it keeps none. */
+  readonly appliedConfig?: ClusterConfig | null;
+}
+
+export interface RecoverDependencies extends Partial<SegmentLogDependencies> {
+  /** The member's snapshots, if it keeps any; opened and closed here. */
+  readonly snapshots?: SnapshotStore;
 }
 
 /** What the surviving member goes on from. */
@@ -51,23 +55,42 @@ export interface Recovery {
  */
 export async function recoverCluster(
   options: RecoverOptions,
-  dependencies: Partial<SegmentLogDependencies> = {},
+  { snapshots, ...dependencies }: RecoverDependencies = {},
 ): Promise<Recovery> {
-  const { directory, clusterId, members, base } = options;
+  const { directory, clusterId, members } = options;
   assertMembers(members);
   const store = new SegmentLogStore({ directory, clusterId }, dependencies);
   const restored = await store.open();
   try {
-    const old = newestConfig(store, restored, base ?? initialConfig(members));
-    return await appendConfig(store, restored, {
+    const snapshot = (await snapshots?.open()) ?? null;
+    const isBehind = snapshot !== null && snapshot.lastIndex > restored.lastIndex;
+    const base = newerOf(options.appliedConfig ?? initialConfig(members), snapshot?.config);
+    const old = isBehind ? snapshot.config : newestConfig(store, restored, base);
+    const lastIndex = isBehind ? snapshot.lastIndex : restored.lastIndex;
+    if (isBehind) await resetTo(store, snapshot);
+    return await appendConfig(store, restored, lastIndex, {
       ...initialConfig(members),
       featureLevel: old.featureLevel,
       generation: old.generation + 1,
     });
   } finally {
+    await snapshots?.close();
     await store.close();
   }
 }
+
+function newerOf(one: ClusterConfig, other: ClusterConfig | undefined): ClusterConfig {
+  return other !== undefined && other.generation >= one.generation ? other : one;
+}
+
+/** A crash may have left the log behind a snapshot that was received: then it begins anew there, as at the next start. */
+function resetTo(store: LogStore, { lastIndex, lastTerm }: SnapshotMeta): Promise<void> {
+  return append(store, { ...nothing, reset: { index: lastIndex, term: lastTerm } });
+}
+
+const nothing: AppendBatch = {
+  ...{ hardState: null, reset: null, truncateFrom: null, entries: [], clearTorn: false },
+};
 
 function assertMembers(members: RecoverOptions['members']): void {
   if (Object.keys(members).length === 0) {
@@ -81,23 +104,25 @@ function assertMembers(members: RecoverOptions['members']): void {
 
 async function appendConfig(
   store: LogStore,
-  { hardState, lastIndex, tornLog: wasTorn }: RestoredState,
+  { hardState, tornLog: wasTorn }: RestoredState,
+  lastIndex: Index,
   config: ClusterConfig,
 ): Promise<Recovery> {
   const term = Math.max(hardState.term, store.term(lastIndex) ?? 0) + 1;
   const configIndex = lastIndex + 1;
   const data = encodeConfig(config);
   const entry: Entry = { index: configIndex, term, type: EntryType.config, data };
-  await new Promise<void>((resolve, reject) => {
-    store.append(
-      {
-        hardState: { term, votedFor: null },
-        ...{ truncateFrom: null, reset: null, entries: [entry] },
-        // What is missing will never come: there is no leader that could bring it.
-        clearTorn: wasTorn,
-      },
-      (error) => (error === null ? resolve() : reject(error)),
-    );
+  // What a tear took will never come: there is no leader that could bring it.
+  const clearTorn = wasTorn;
+  await append(store, {
+    ...nothing,
+    ...{ hardState: { term, votedFor: null }, entries: [entry], clearTorn },
   });
   return { config, configIndex, term, lastIndex, wasTorn };
+}
+
+function append(store: LogStore, batch: AppendBatch): Promise<void> {
+  return new Promise((resolve, reject) => {
+    store.append(batch, (error) => (error === null ? resolve() : reject(error)));
+  });
 }

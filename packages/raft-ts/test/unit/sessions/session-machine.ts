@@ -1,6 +1,13 @@
 import { Buffer } from 'node:buffer';
-import { type Entry, EntryType } from '../../../src/core/types.ts';
-import type { StateMachine } from '../../../src/ports.ts';
+import { createHash } from 'node:crypto';
+import { initialConfig } from '../../../src/core/config.ts';
+import {
+  type Entry,
+  EntryType,
+  type SnapshotMeta,
+  snapshotFormatVersion,
+} from '../../../src/core/types.ts';
+import type { SnapshotContent, StateMachine } from '../../../src/ports.ts';
 import type { SavedSessions } from '../../../src/sessions/index.ts';
 import { type SessionOptions, SessionStateMachine } from '../../../src/sessions/index.ts';
 import type { ResultCodec } from '../../../src/sessions/session-table.ts';
@@ -33,4 +40,27 @@ export function sessionMachine(
   saved: SavedSessions | null = null,
 ): SessionStateMachine<number> {
   return new SessionStateMachine(options, { inner, codec: numberCodec, saved });
+}
+
+/** Its state is one number, so that is its snapshot. */
+export class SnapshottingAdder extends Adder {
+  snapshot(): Iterable<Uint8Array> {
+    return [numberCodec.encode(this.total)];
+  }
+
+  async restore(_: SnapshotMeta, content: SnapshotContent): Promise<void> {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of content) pieces.push(piece);
+    this.total = numberCodec.decode(Buffer.concat(pieces));
+  }
+}
+
+export function metaOf(content: Uint8Array, lastIndex: number): SnapshotMeta {
+  const position = { lastIndex, lastTerm: 1, config: initialConfig({ a: 'a:1' }), configIndex: 0 };
+  const digest = createHash('sha256').update(content).digest('hex');
+  return { ...position, bytes: content.length, digest, formatVersion: snapshotFormatVersion };
+}
+
+export async function* piecesOf(bytes: Uint8Array, pieceBytes: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
 }

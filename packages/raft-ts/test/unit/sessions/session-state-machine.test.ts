@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
 import { type Entry, EntryType } from '../../../src/core/types.ts';
 import { InvalidOptionError } from '../../../src/errors.ts';
@@ -7,7 +8,7 @@ import {
   type SessionCommand,
   SessionTableError,
 } from '../../../src/sessions/index.ts';
-import { Adder, sessionMachine } from './session-machine.ts';
+import { Adder, metaOf, piecesOf, SnapshottingAdder, sessionMachine } from './session-machine.ts';
 
 function entry(index: number, command: SessionCommand): Entry {
   return { index, term: 1, type: EntryType.normal, data: encodeSessionCommand(command) };
@@ -113,6 +114,40 @@ describe('SessionStateMachine', () => {
     const table = Uint8Array.of(0x93);
     const behind = { index: 6, innerIndex: 6, table };
     expect(() => sessionMachine({}, inner, behind)).toThrow(SessionTableError);
+  });
+
+  it('B35 snapshot: the sessions travel in it, and the retried command is not applied there either', async () => {
+    const machine = sessionMachine({}, new SnapshottingAdder());
+    machine.apply([open(1), once(2, 1, 1, 5), once(3, 1, 2, 1)]);
+    const content = machine.snapshot!();
+    // It is the state at the call, whatever is applied while it is read.
+    machine.apply([open(4), once(5, 1, 3, 100)]);
+    const bytes = Buffer.concat([...(content as Iterable<Uint8Array>)]);
+    for (const pieceBytes of [1, 7, bytes.length]) {
+      const inner = new SnapshottingAdder();
+      const other = sessionMachine({}, inner);
+      other.apply([open(1), once(2, 1, 1, 5), open(3)]);
+      await other.restore!(metaOf(bytes, 3), piecesOf(bytes, pieceBytes));
+      expect([inner.total, other.sessions, other.appliedIndex]).toEqual([6, 1, 3]);
+      expect(other.apply([open(4), once(5, 1, 2, 1), once(6, 1, 3, 2)]).slice(1)).toEqual([
+        applied(6),
+        applied(8),
+      ]);
+    }
+  });
+
+  it('a snapshot that ends within its table changes nothing', async () => {
+    const machine = sessionMachine({}, new SnapshottingAdder());
+    machine.apply([open(1), once(2, 1, 1, 5)]);
+    const bytes = Buffer.concat([...(machine.snapshot!() as Iterable<Uint8Array>)]);
+    const before = machine.save();
+    for (const cut of [bytes.subarray(0, 2), bytes.subarray(0, 6)]) {
+      await expect(machine.restore!(metaOf(cut, 9), piecesOf(cut, 4))).rejects.toThrow(
+        SessionTableError,
+      );
+      expect(machine.save()).toEqual(before);
+    }
+    expect(sessionMachine().snapshot).toBeUndefined();
   });
 
   it('names the option that cannot work', () => {
