@@ -32,13 +32,23 @@ const PLAIN: readonly PlainCounter[] = [
   },
   {
     name: 'raftwall_capture_lookups_total',
-    help: 'Flows read from the kernel because their events lacked attributes (rule K4)',
+    help: 'Flows read from the kernel because of what their events lacked or in what order they came (K3, K4)',
     read: (it) => it.lookups,
   },
   {
     name: 'raftwall_capture_lookups_dropped_total',
     help: 'Flows that had no room to wait for being read; reconcile finds them',
     read: (it) => it.lookupsDropped,
+  },
+  {
+    name: 'raftwall_capture_touches_total',
+    help: 'Flows whose remaining time was committed, since refreshes emit no events (rule K14)',
+    read: (it) => it.touches,
+  },
+  {
+    name: 'raftwall_kernel_rearmed_total',
+    help: 'Holds ended when this node began to see the packets of the flows (rule K14)',
+    read: (it) => it.rearmed,
   },
   {
     name: 'raftwall_capture_operations_total',
@@ -115,6 +125,12 @@ const LABELLED: readonly LabelledCounter[] = [
       update: it.kernelUpdates,
       delete: it.kernelDeletes,
     }),
+  },
+  {
+    name: 'raftwall_foreign_deletes_total',
+    help: 'Flows that another program deleted in the kernel, by what became of them (rule K16)',
+    label: 'outcome',
+    read: (it) => it.foreignDeletes,
   },
   {
     name: 'raftwall_kernel_failures_total',

@@ -212,6 +212,11 @@ class InjectBatch implements KernelBatch {
     this.commands.update(flow as ConntrackEntry, attributes);
   }
 
+  touch(flow: FlowFields, timeoutSeconds: number): void {
+    flow.timeoutSeconds = timeoutSeconds;
+    this.commands.update(flow as ConntrackEntry, FlowAttribute.timeout);
+  }
+
   delete(flow: FlowFields): void {
     this.commands.delete(flow as ConntrackEntry);
   }

@@ -73,6 +73,7 @@ export function replicatorOptions(
     capture: {
       ...captureDefaults,
       admit: capture.admit,
+      foreignDeletes: capture.foreignDeletes,
       destroyHoldMs: capture.destroyHoldMs,
     },
     applier: applierDefaults,

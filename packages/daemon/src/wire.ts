@@ -27,6 +27,7 @@ import {
   segmentLogOptions,
   transportOptions,
 } from './part-options.ts';
+import { programOf } from './port-owner.ts';
 import { RaftConsensus } from './raft-consensus.ts';
 import type { RunningNode } from './run.ts';
 import { VERSION } from './version.ts';
@@ -156,6 +157,7 @@ class WiredNode implements RunningNode {
       logger: this.#logger,
       counters: new ReplicatorCounters(),
       errnoName,
+      programOf,
       state: storage.state,
       table: storage.table,
     });

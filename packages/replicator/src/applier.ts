@@ -25,7 +25,7 @@ interface AppliedTable extends InjectedTable {
  * - `blocked`: nothing; no living active node was heard since the start (rule K9).
  * - `standby`: the kernel follows the table.
  * - `addOnly`: this node may be carrying traffic: missing flows are created, nothing is changed or deleted (K8, K10).
- * - `active`: nothing; the kernel is the truth.
+ * - `active`: the kernel is the truth; what somebody deleted is restored if that is wanted (rule K16).
  */
 export type ApplierMode = 'blocked' | 'standby' | 'addOnly' | 'active';
 
@@ -53,6 +53,7 @@ export class Applier {
   readonly #deletes: KeyQueue;
   readonly #upserts: KeyQueue;
   readonly #related: KeyQueue;
+  readonly #rearms: KeyQueue;
   readonly #key = new Uint8Array(FLOW_KEY_BYTES_MAX);
   readonly #probe = new FlowKeyProbe();
   readonly #flow = new FlowRecord();
@@ -72,6 +73,7 @@ export class Applier {
     this.#deletes = new KeyQueue(options.queueBytesMax);
     this.#upserts = new KeyQueue(options.queueBytesMax);
     this.#related = new KeyQueue(options.queueBytesMax);
+    this.#rearms = new KeyQueue(options.queueBytesMax);
     this.hold = new Hold(options);
     this.#injector = new Injector(options, {
       ...dependencies,
@@ -88,7 +90,7 @@ export class Applier {
 
   /** Flows that wait for the kernel. */
   get queued(): number {
-    return this.#deletes.count + this.#upserts.count + this.#related.count;
+    return this.#deletes.count + this.#upserts.count + this.#related.count + this.#rearms.count;
   }
 
   /** Log index with which this kernel is level. */
@@ -135,7 +137,23 @@ export class Applier {
 
   /** Makes the kernel follow the row, once, however often it is called before its turn. */
   enqueue(slot: number): void {
-    if (this.#mode === 'blocked' || this.#mode === 'active') return;
+    if (this.#mode === 'standby' || this.#mode === 'addOnly') this.#enqueue(slot);
+  }
+
+  /** Brings a flow that somebody deleted here back into the kernel, also on the active node (rule K16). */
+  restore(slot: number): void {
+    const { table } = this.#dependencies;
+    const flags = table.localFlags(slot) & ~(SlotFlag.inKernel | SlotFlag.destroyedHere);
+    table.setLocalFlags(slot, flags | SlotFlag.restored);
+    if (this.#mode !== 'blocked') this.#enqueue(slot);
+  }
+
+  /** Ends the hold of a flow whose packets this node sees (rule K14). */
+  rearm(flow: FlowFields): void {
+    if (this.#push(this.#rearms, flow)) this.#run();
+  }
+
+  #enqueue(slot: number): void {
     const flags = this.#dependencies.table.localFlags(slot);
     if (flags & SlotFlag.queued) return;
     const flow = this.#readSlot(slot);
@@ -187,6 +205,7 @@ export class Applier {
     this.#unqueue(this.#upserts);
     this.#unqueue(this.#related);
     this.#deletes.clear();
+    this.#rearms.clear();
   }
 
   #unqueue(queue: KeyQueue): void {
@@ -243,9 +262,13 @@ export class Applier {
     const target = this.#appliedIndex;
     const upserts = this.#upserts.count;
     const related = this.#related.count;
+    const rearms = this.#rearms.count;
     await this.#drainDeletes();
     await this.#drainUpserts(this.#upserts, upserts);
     await this.#drainUpserts(this.#related, related);
+    await this.#drainQueue(this.#rearms, rearms, (length) =>
+      this.#injector.addRearm(this.#key, length),
+    );
     if (!this.#levelHeld && target > this.#kernelIndex) this.#kernelIndex = target;
     this.#wake(this.#pass);
     this.#dependencies.onProgress();

@@ -3,15 +3,28 @@ import type { ApplierOptions } from './options.ts';
 
 // enum tcp_conntrack: the only state whose timeout is its own on a standby too.
 const tcpEstablished = 3;
+// FIN_WAIT to CLOSE.
+const tcpClosing = new Set([4, 5, 6, 7, 8]);
 const protocolTcp = 6;
 // IPS_FIXED_TIMEOUT of nf_conntrack_common.h.
 const fixedTimeout = 1 << 10;
 
-/** Rule K14: how long a standby, which sees no packets of a flow, keeps it in its kernel. */
-export class Hold {
-  readonly #options: Pick<ApplierOptions, 'holdSeconds' | 'tcpEstablishedSeconds'>;
+/** Less than this may come from rounding. */
+const movedSecondsMin = 2;
 
-  constructor(options: Pick<ApplierOptions, 'holdSeconds' | 'tcpEstablishedSeconds'>) {
+export type HoldOptions = Pick<
+  ApplierOptions,
+  'holdSeconds' | 'tcpEstablishedSeconds' | 'rearmedSecondsMin'
+>;
+
+/**
+ * Rule K14: how long a standby, which sees no packets of a flow, keeps it in its kernel, and what is left of that when the
+ * node becomes the one that sees them.
+ */
+export class Hold {
+  readonly #options: HoldOptions;
+
+  constructor(options: HoldOptions) {
     this.#options = options;
   }
 
@@ -31,8 +44,36 @@ export class Hold {
   isFixed(entry: FlowFields): boolean {
     return (entry.status & fixedTimeout) !== 0;
   }
+
+  /** Timeout of a flow on the node that sees its packets: what it has left, with some grace unless it is closing. */
+  rearmedSeconds(flow: FlowFields): number {
+    const { tcpEstablishedSeconds, rearmedSecondsMin } = this.#options;
+    if (isEstablishedTcp(flow)) return tcpEstablishedSeconds;
+    const isClosing = flow.protocol === protocolTcp && tcpClosing.has(flow.tcpState);
+    return Math.max(flow.timeoutSeconds, isClosing ? 1 : rearmedSecondsMin);
+  }
+
+  /**
+   * Whether a kernel still gives the flow a hold: no packet has renewed its timeout since. Holds are renewed at half their
+   * length; a timeout of the kernel's own that is as long is hardly shortened, since the row's is about as long.
+   */
+  isHeld(row: FlowFields, entry: FlowFields): boolean {
+    if (isEstablishedTcp(row) || isEstablishedTcp(entry) || this.isFixed(entry)) return false;
+    const heldSecondsMin = 0.4 * this.#options.holdSeconds;
+    return entry.timeoutSeconds > Math.max(heldSecondsMin, this.rearmedSeconds(row));
+  }
+
+  /** Whether the flow's end has moved so far that the others must know: by more than a quarter of its timeout. */
+  hasMoved(row: FlowFields, entry: FlowFields): boolean {
+    if (isEstablishedTcp(row) || isEstablishedTcp(entry)) return false;
+    const moved = Math.abs(entry.timeoutSeconds - row.timeoutSeconds);
+    return (
+      moved >= movedSecondsMin && 4 * moved > Math.max(entry.timeoutSeconds, row.timeoutSeconds)
+    );
+  }
 }
 
+/** Whether the protocol's own long timeout counts, which is no hold and neither touched nor re-armed. */
 function isEstablishedTcp(flow: FlowFields): boolean {
   return flow.protocol === protocolTcp && flow.tcpState === tcpEstablished;
 }

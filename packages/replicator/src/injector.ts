@@ -40,7 +40,7 @@ export interface InjectorDependencies {
   readonly deleteKernelEntry: (flow: FlowFields) => void;
 }
 
-const Verb = { create: 1, update: 2, delete: 3 } as const;
+const Verb = { create: 1, update: 2, delete: 3, rearm: 4 } as const;
 
 /**
  * Turns flow keys into one send to the kernel and its answers into what is known of the rows. What is sent of a flow is
@@ -88,11 +88,10 @@ export class Injector {
     const { table, domain, hold, mode } = this.#dependencies;
     const slot = length === 0 ? -1 : table.findKey(key, 0, length);
     if (slot < 0) return;
-    const flags = table.localFlags(slot) & ~SlotFlag.queued;
-    table.setLocalFlags(slot, flags);
+    const flags = table.localFlags(slot);
+    table.setLocalFlags(slot, flags & ~(SlotFlag.queued | SlotFlag.restored));
     const exists = (flags & SlotFlag.inKernel) !== 0;
-    if (mode() === 'addOnly' && (exists || flags & SlotFlag.destroyedHere)) return;
-    if (mode() !== 'addOnly' && mode() !== 'standby') return;
+    if (!mayUpsert(mode(), flags)) return;
     const sent = this.#cell(this.#batch.count);
     table.read(slot, sent);
     if (!domain.contains(sent)) return;
@@ -103,12 +102,23 @@ export class Injector {
     if (!exists && !this.#dependencies.room.take(sent)) return;
     sent.attributes &= ~attributesRefused(flags);
     const inject = {
-      timeoutSeconds: hold.timeoutSeconds(sent),
+      timeoutSeconds: mode() === 'active' ? hold.rearmedSeconds(sent) : hold.timeoutSeconds(sent),
       withStatus: (flags & SlotFlag.statusRefused) === 0,
     };
     this.#verbs[this.#batch.count] = exists ? Verb.update : Verb.create;
     if (exists) this.#batch.update(sent, inject);
     else this.#batch.create(sent, inject);
+  }
+
+  /** Ends the hold of a flow whose packets this node sees (rule K14). */
+  addRearm(key: Uint8Array, length: number): void {
+    const { table, hold, mode } = this.#dependencies;
+    const slot = length === 0 ? -1 : table.findKey(key, 0, length);
+    if (slot < 0 || (mode() !== 'active' && mode() !== 'addOnly')) return;
+    const sent = this.#cell(this.#batch.count);
+    table.read(slot, sent);
+    this.#verbs[this.#batch.count] = Verb.rearm;
+    this.#batch.touch(sent, hold.rearmedSeconds(sent));
   }
 
   async send(): Promise<void> {
@@ -139,9 +149,10 @@ export class Injector {
     const slot = table.find(flow);
     if (errno === Errno.none) this.#onDone(verb, slot);
     else if (verb === Verb.create && errno === Errno.eexist) return true;
+    else if (verb === Verb.rearm && errno === Errno.enoent) return false;
     else if (verb === Verb.delete && errno === Errno.enoent) {
       if (slot >= 0) this.#markInKernel(slot, false);
-    } else if (slot < 0 || verb === Verb.delete || !this.#sendsAgain(verb, slot, errno, flow)) {
+    } else if (slot < 0 || verb > Verb.update || !this.#sendsAgain(verb, slot, errno, flow)) {
       countBy(counters.kernelFailures, errnoName(errno));
     }
     return false;
@@ -151,6 +162,7 @@ export class Injector {
     const { counters } = this.#dependencies;
     if (verb === Verb.create) counters.kernelCreates += 1;
     else if (verb === Verb.update) counters.kernelUpdates += 1;
+    else if (verb === Verb.rearm) counters.rearmed += 1;
     else counters.kernelDeletes += 1;
     if (slot >= 0) this.#markInKernel(slot, verb !== Verb.delete);
   }
@@ -193,4 +205,11 @@ export class Injector {
     const found = SlotFlag.inKernel | SlotFlag.seenInKernel;
     table.setLocalFlags(slot, present ? (kept | found) & ~SlotFlag.destroyedHere : kept);
   }
+}
+
+/** Rules K8 and K10: a standby follows the table; elsewhere only what is missing is created, and has not ended there. */
+function mayUpsert(mode: ApplierMode, flags: number): boolean {
+  if (mode === 'active') return (flags & SlotFlag.restored) !== 0;
+  if (mode === 'addOnly') return (flags & (SlotFlag.inKernel | SlotFlag.destroyedHere)) === 0;
+  return mode === 'standby';
 }

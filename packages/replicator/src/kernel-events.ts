@@ -1,6 +1,7 @@
 import type { FlowFields } from '@raftwall/flow-table';
 import type { Applier } from './applier.ts';
 import type { Capture } from './capture.ts';
+import type { ForeignDeletes } from './foreign-deletes.ts';
 import { SlotFlag } from './local-flag.ts';
 import type { ReplicatorCounters } from './metrics.ts';
 import { type KernelEventCursor, KernelEventKind } from './ports.ts';
@@ -18,6 +19,7 @@ export interface KernelEventsDependencies {
   readonly capture: Capture;
   readonly reconciler: Reconciler;
   readonly applier: Applier;
+  readonly foreignDeletes: ForeignDeletes;
   readonly counters: ReplicatorCounters;
 }
 
@@ -36,7 +38,7 @@ export class KernelEvents {
       this.#count(kind);
       reconciler.noteEvent(entry);
       if (capture.running) capture.handle(kind, entry, portId);
-      else if (kind === KernelEventKind.destroy) this.#onDestroyHere(entry);
+      else if (kind === KernelEventKind.destroy) this.#onDestroyHere(entry, portId);
     }
     capture.flush();
   }
@@ -52,13 +54,14 @@ export class KernelEvents {
    * A flow left this kernel while another node's, or nobody's, is the truth. Once this node may be carrying traffic that is
    * the flow's end (rule K8); before, it is a hold that ran out or somebody's delete, and the kernel follows the table.
    */
-  #onDestroyHere(entry: FlowFields): void {
-    const { table, applier } = this.#dependencies;
+  #onDestroyHere(entry: FlowFields, portId: number): void {
+    const { table, applier, foreignDeletes } = this.#dependencies;
     const slot = table.find(entry);
     if (slot < 0) return;
     const flags = table.localFlags(slot) & ~SlotFlag.inKernel;
     const isEnd = applier.mode === 'addOnly';
     table.setLocalFlags(slot, isEnd ? flags | SlotFlag.destroyedHere : flags);
+    if (portId !== 0) foreignDeletes.note(portId, isEnd ? 'replicated' : 'restored');
     if (!isEnd) applier.enqueue(slot);
   }
 }

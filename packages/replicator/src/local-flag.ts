@@ -20,4 +20,6 @@ export const SlotFlag = {
   helperRefused: 1 << 8,
   masterRefused: 1 << 9,
   labelsRefused: 1 << 10,
+  /** Somebody deleted it here, and this node's kernel gets it back although it is the truth (rule K16). */
+  restored: 1 << 11,
 } as const;

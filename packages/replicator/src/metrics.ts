@@ -7,9 +7,13 @@ export class ReplicatorCounters {
   notAdmitted = 0;
   /** Flows that were not let in because the table is full (rule T3). */
   tableFull = 0;
-  /** Flows read from the kernel because their events lack attributes (rule K4). */
+  /** Flows read from the kernel because their events lack attributes, or came in an impossible order (K3, K4). */
   lookups = 0;
+  /** Flows that another program deleted, by what became of them (rule K16). */
+  readonly foreignDeletes: Record<string, number> = {};
   lookupsDropped = 0;
+  /** Flows whose remaining time was committed (rule K14). */
+  touches = 0;
   /** Operations proposed, after coalescing. */
   operationsProposed = 0;
   batchesProposed = 0;
@@ -27,6 +31,8 @@ export class ReplicatorCounters {
   kernelCreates = 0;
   kernelUpdates = 0;
   kernelDeletes = 0;
+  /** Holds that were ended when this node began to see the flows' packets (rule K14). */
+  rearmed = 0;
   /** Keys that the applier's queue had no room for; a reconcile makes up for them. */
   applierDropped = 0;
   /** Flows that were not brought into the kernel because it is full (rule K15). */

@@ -13,8 +13,12 @@ export interface DomainOptions {
 /** When a flow is worth replicating (rule K4). */
 export type Admit = 'replied' | 'assured' | 'all';
 
+/** What a delete by another program on the active node means (rule K16). */
+export type ForeignDeletesOption = 'replicate' | 'restore';
+
 export interface CaptureOptions {
   readonly admit: Admit;
+  readonly foreignDeletes: ForeignDeletesOption;
   /** Operations that end a window early: a batch is applied in one go on every node. */
   readonly windowOperationsMax: number;
   /** Age of the oldest operation that ends a window while other batches are in flight, in milliseconds. */
@@ -33,6 +37,7 @@ export interface CaptureOptions {
 
 export const captureDefaults: CaptureOptions = {
   admit: 'replied',
+  foreignDeletes: 'replicate',
   windowOperationsMax: 2_000,
   windowMsMax: 5,
   batchesInFlightMax: 4,
@@ -51,6 +56,8 @@ export interface ApplierOptions {
   readonly holdSeconds: number;
   /** Timeout of ESTABLISHED TCP flows: the kernel's own (nf_conntrack_tcp_timeout_established). */
   readonly tcpEstablishedSeconds: number;
+  /** Least time that a flow gets when its hold is ended, unless it is closing: its newest touch may have been lost. */
+  readonly rearmedSecondsMin: number;
 }
 
 export const applierDefaults: ApplierOptions = {
@@ -58,6 +65,7 @@ export const applierDefaults: ApplierOptions = {
   queueBytesMax: 64 * 1024 * 1024,
   holdSeconds: 600,
   tcpEstablishedSeconds: 432_000,
+  rearmedSecondsMin: 10,
 };
 
 /** How far this node fills its kernel (rule K15). */
@@ -86,6 +94,14 @@ export const hooksDefaults: HooksOptions = { intervalMs: 1_000 };
 export interface ReconcilerOptions {
   /** Pause between two background rounds, in milliseconds. */
   readonly intervalMs: number;
+  /** The same on the active node, which must see a timeout renewed before it has run out elsewhere. */
+  readonly activeIntervalMs: number;
+  /** Most of the main loop's time that background rounds take: a pause is so many times as long as the round before. */
+  readonly pausePerRound: number;
+  /** A node that VRRP made MASTER for so long, without an activation, ends the holds in its kernel (rule K14). */
+  readonly rearmAfterMasterMs: number;
+  /** Flows not replicated yet whose end is remembered from dump to dump (rule K4); a power of two. */
+  readonly deadlinesRemembered: number;
   /** How long a node must have been BACKUP and level before its kernel is cleaned (rule K10). */
   readonly cleanAfterBackupMs: number;
   /** Entries that one round may find in the way before it leaves the rest to the next. */
@@ -94,6 +110,10 @@ export interface ReconcilerOptions {
 
 export const reconcilerDefaults: ReconcilerOptions = {
   intervalMs: 30_000,
+  activeIntervalMs: 10_000,
+  pausePerRound: 20,
+  rearmAfterMasterMs: 10_000,
+  deadlinesRemembered: 1 << 18,
   cleanAfterBackupMs: 10_000,
   deletesMax: 100_000,
 };

@@ -3,6 +3,7 @@ import { Announcer } from './announcer.ts';
 import type { Applier } from './applier.ts';
 import { Capture } from './capture.ts';
 import type { Domain } from './domain.ts';
+import { ForeignDeletes } from './foreign-deletes.ts';
 import { HolderWatch } from './holder-watch.ts';
 import { HooksWatch } from './hooks-watch.ts';
 import { KernelEvents } from './kernel-events.ts';
@@ -23,6 +24,7 @@ export interface Parts {
   readonly schedule: ReconcileSchedule;
   readonly kernelEvents: KernelEvents;
   readonly hooksWatch: HooksWatch;
+  readonly foreignDeletes: ForeignDeletes;
   readonly activation: Activation;
   readonly announcer: Announcer;
   readonly holderWatch: HolderWatch;
@@ -47,7 +49,8 @@ export interface PartsContext extends ReplicatorDependencies {
 
 /** Makes the parts and tells each what it needs of the others. */
 export function makeParts(options: ReplicatorOptions, context: PartsContext): Parts {
-  const capture = makeCapture(options, context, () => activation.restart());
+  const foreignDeletes = new ForeignDeletes(context);
+  const capture = makeCapture(options, context, foreignDeletes, () => activation.restart());
   const activation = makeActivation(options, context, capture);
   const hooksWatch = new HooksWatch(options.hooks, context);
   const readiness = new Readiness(options.readiness, {
@@ -63,9 +66,10 @@ export function makeParts(options: ReplicatorOptions, context: PartsContext): Pa
     activation,
     readiness,
     hooksWatch,
+    foreignDeletes,
     reconciler,
     schedule: new ReconcileSchedule(options.reconciler, { ...context, reconciler, readiness }),
-    kernelEvents: new KernelEvents({ ...context, capture, reconciler }),
+    kernelEvents: new KernelEvents({ ...context, capture, reconciler, foreignDeletes }),
     holderWatch: new HolderWatch(
       { ...options, holderLostMs: options.activity.holderLostMs },
       {
@@ -92,12 +96,19 @@ export function makeParts(options: ReplicatorOptions, context: PartsContext): Pa
 function makeCapture(
   options: ReplicatorOptions,
   context: PartsContext,
+  foreignDeletes: ForeignDeletes,
   onLostSequence: () => void,
 ): Capture {
   const { retryMs } = options.activity;
   return new Capture(
     { ...options.capture, node: options.node, retryMs },
-    { ...context, onLostSequence, flowsMax: () => context.state.flowsMax },
+    {
+      ...context,
+      onLostSequence,
+      foreignDeletes,
+      restore: (slot) => context.applier.restore(slot),
+      flowsMax: () => context.state.flowsMax,
+    },
   );
 }
 

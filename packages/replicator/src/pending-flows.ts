@@ -1,5 +1,6 @@
 import {
   FLOW_KEY_BYTES_MAX,
+  FlowAttribute,
   type FlowFields,
   FlowRecord,
   type OperationWriter,
@@ -8,7 +9,14 @@ import type { FlowKeyProbe } from './flow-key-probe.ts';
 import { mergeFlow } from './merge-flow.ts';
 
 /** What a window knows of a flow. `replace` is a delete and a create of the same tuple: two flows, nothing merged (K2). */
-export const PendingKind = { cancelled: 0, create: 1, update: 2, delete: 3, replace: 4 } as const;
+export const PendingKind = {
+  cancelled: 0,
+  create: 1,
+  update: 2,
+  delete: 3,
+  replace: 4,
+  touch: 5,
+} as const;
 
 /**
  * Flows of one capture window, coalesced: one cell per flow, in the order in which they first changed. Cells are reused
@@ -65,6 +73,10 @@ export class PendingFlows {
 
   /** Takes over the attributes that `flow` carries and keeps the others. */
   merge(cell: number, flow: FlowFields): void {
+    if (this.#kinds[cell] === PendingKind.touch) {
+      this.#kinds[cell] = PendingKind.update;
+      this.#cells[cell]!.attributes &= FlowAttribute.timeout;
+    }
     mergeFlow(this.#cells[cell]!, flow);
   }
 
@@ -82,6 +94,9 @@ export class PendingFlows {
           break;
         case PendingKind.update:
           writer.update(flow);
+          break;
+        case PendingKind.touch:
+          writer.touch(flow);
           break;
         case PendingKind.delete:
           writer.delete(flow);

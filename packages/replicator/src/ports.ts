@@ -37,6 +37,8 @@ export interface KernelBatch {
   readonly count: number;
   create(flow: FlowFields, options: InjectOptions): void;
   update(flow: FlowFields, options: InjectOptions): void;
+  /** Sets the time that an entry has left, and nothing else. */
+  touch(flow: FlowFields, timeoutSeconds: number): void;
   delete(flow: FlowFields): void;
 }
 

@@ -31,6 +31,8 @@ export interface ReplicatorDependencies {
   readonly logger: Logger;
   readonly counters: ReplicatorCounters;
   readonly errnoName: (errno: number) => string;
+  /** Name of the program behind a netlink port id, if it still lives (rule K16). */
+  readonly programOf: (portId: number) => string | null;
   readonly state: ClusterState;
   readonly table: FlowTable;
 }
@@ -186,6 +188,7 @@ export class Replicator implements AppliedListener {
     this.#parts?.activation.stop();
     this.#parts?.capture.stop();
     this.#parts?.schedule.stop();
+    this.#parts?.foreignDeletes.stop();
     this.applier.setMode('blocked');
   }
 

@@ -19,8 +19,6 @@ import { ReplicatedStateMachine } from '../../src/state-machine.ts';
 import { FakeKernel } from './fake-kernel.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 
-const quiet = { info() {}, warn() {}, error() {} };
-
 /** One log that every connected node applies at once and in order; a test decides who is cut off and what is dropped. */
 export class FakeCluster {
   readonly clock = new ManualClock();
@@ -83,6 +81,8 @@ export class FakeNode implements Consensus {
   trackFile = -1;
   kernelIncarnation = 'boot-1';
   addresses: string[] = [];
+  /** What was logged as a warning, the message among its details. */
+  readonly warnings: object[] = [];
   counters = new ReplicatorCounters();
   state = new ClusterState();
   table: FlowTable;
@@ -119,8 +119,13 @@ export class FakeNode implements Consensus {
       },
       readinessSink: this.#sink(),
       clock,
-      logger: quiet,
+      logger: {
+        info() {},
+        warn: (details, message) => void this.warnings.push({ message, ...details }),
+        error() {},
+      },
       counters: this.counters,
+      programOf: (portId) => (portId === 4711 ? 'conntrack' : null),
       errnoName: (errno) => (errno === 17 ? 'EEXIST' : `errno ${errno}`),
       state: this.state,
       table: this.table,

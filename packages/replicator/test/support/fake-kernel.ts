@@ -13,7 +13,10 @@ import {
 } from '../../src/ports.ts';
 import { endOf } from './flows.ts';
 
-type Message = { readonly verb: 'create' | 'update' | 'delete'; readonly flow: FlowRecord };
+type Message = {
+  readonly verb: 'create' | 'update' | 'touch' | 'delete';
+  readonly flow: FlowRecord;
+};
 
 const probe = new FlowKeyProbe();
 const originalKey = (flow: FlowFields): string => probe.set(flow).text();
@@ -127,6 +130,11 @@ export class FakeKernel implements Kernel {
     this.emit(KernelEventKind.new, flow);
   }
 
+  /** A flow that emits no events (rule K17), or whose event was lost. */
+  unobserved(flow: FlowFields): void {
+    this.entries.set(originalKey(flow), copyOf(flow));
+  }
+
   /** Packets changed this flow; the event carries what `change` names. */
   changed(change: FlowFields): void {
     const entry = this.entries.get(originalKey(change));
@@ -146,6 +154,12 @@ export class FakeKernel implements Kernel {
     this.emit(KernelEventKind.destroy, flow);
   }
 
+  /** Another program deleted this flow. */
+  deletedBy(portId: number, flow: FlowFields): void {
+    this.entries.delete(originalKey(flow));
+    this.emit(KernelEventKind.destroy, flow, portId);
+  }
+
   /** The flow is gone and its event was lost. */
   vanished(flow: FlowFields): void {
     this.entries.delete(originalKey(flow));
@@ -155,9 +169,9 @@ export class FakeKernel implements Kernel {
     this.#handlers?.onOverrun();
   }
 
-  emit(kind: number, flow: FlowFields): void {
+  emit(kind: number, flow: FlowFields, portId = 0): void {
     let left = 1;
-    this.#handlers?.onEvents({ next: () => left-- > 0, kind, portId: 0, entry: copyOf(flow) });
+    this.#handlers?.onEvents({ next: () => left-- > 0, kind, portId, entry: copyOf(flow) });
   }
 
   #byReply(flow: FlowFields): FlowRecord | undefined {
@@ -178,6 +192,7 @@ export class FakeKernel implements Kernel {
     }
     if (entry === undefined) return 2;
     if (verb === 'delete') this.entries.delete(key);
+    else if (verb === 'touch') entry.timeoutSeconds = flow.timeoutSeconds;
     else mergeFlow(entry, flow);
     return 0;
   }
@@ -198,11 +213,15 @@ class FakeBatch implements KernelBatch {
     this.#add('update', flow, timeoutSeconds);
   }
 
+  touch(flow: FlowFields, timeoutSeconds: number): void {
+    this.#add('touch', flow, timeoutSeconds);
+  }
+
   delete(flow: FlowFields): void {
     this.messages.push({ verb: 'delete', flow: copyOf(flow) });
   }
 
-  #add(verb: 'create' | 'update', flow: FlowFields, timeoutSeconds: number): void {
+  #add(verb: 'create' | 'update' | 'touch', flow: FlowFields, timeoutSeconds: number): void {
     const copy = copyOf(flow);
     copy.timeoutSeconds = timeoutSeconds;
     this.messages.push({ verb, flow: copy });

@@ -75,8 +75,11 @@ describe('K2 order', () => {
     fw1.kernel.born(flowOf({ mark: 7, natTo: '192.168.1.100', natPort: 1111 }));
     await cluster.clock.advance(100);
     const { capture } = fw1.replicator.parts;
+    const next = flowOf({ natTo: '192.168.1.100', natPort: 2222 });
+    fw1.kernel.vanished(flowOf());
+    fw1.kernel.unobserved(next);
     capture.handle(KernelEventKind.destroy, endOf(flowOf()));
-    capture.handle(KernelEventKind.new, flowOf({ natTo: '192.168.1.100', natPort: 2222 }));
+    capture.handle(KernelEventKind.new, next);
     capture.flush();
     await cluster.clock.advance(100);
     const entry = cluster.node('fw2').kernel.get(flowOf());
@@ -95,6 +98,7 @@ describe('K2 order', () => {
     expect(batches(cluster)).toBe(0);
     fw1.kernel.born(flowOf({ sport: 2 }));
     await cluster.clock.advance(100);
+    fw1.kernel.vanished(flowOf({ sport: 2 }));
     capture.handle(KernelEventKind.destroy, endOf(flowOf({ sport: 2 })));
     capture.handle(KernelEventKind.new, flowOf({ sport: 2 }));
     capture.handle(KernelEventKind.destroy, endOf(flowOf({ sport: 2 })));
