@@ -1,3 +1,4 @@
+export { type AppendFault, FaultyLogStore } from './faulty-log-store.ts';
 export { InvariantError, Invariants } from './invariants.ts';
 export {
   findViolations,
@@ -8,6 +9,13 @@ export {
   type SequentialModel,
   type Timed,
 } from './linearizability.ts';
+export {
+  type LogStoreCheck,
+  type LogStoreStorage,
+  logStoreContract,
+  type TestRunner,
+} from './log-store-contract.ts';
+export { type FallibleStorage, logStoreFailureContract } from './log-store-failures.ts';
 export { MemoryLogStore, type SyncDelay } from './memory-log-store.ts';
 export { MemorySnapshotStore } from './memory-snapshot-store.ts';
 export { Random } from './random.ts';

@@ -47,7 +47,10 @@ function plain(entries: readonly Entry[]): Entry[] {
   return entries.map((entry) => ({ ...entry, data: Uint8Array.from(entry.data) }));
 }
 
-type Check = (storage: LogStoreStorage) => Promise<void>;
+/** One sentence of the contract: rejects when it is broken. */
+export type LogStoreCheck<Storage extends LogStoreStorage = LogStoreStorage> = (
+  storage: Storage,
+) => Promise<void>;
 
 async function withStore(
   storage: LogStoreStorage,
@@ -76,7 +79,7 @@ async function checkBegun(
   await store.close();
 }
 
-const checks: Readonly<Record<string, Check>> = {
+const checks: Readonly<Record<string, LogStoreCheck>> = {
   'a new log is empty, of term 0, without a vote': async (storage) => {
     const store = storage.newStore();
     const restored = await store.open();
@@ -289,14 +292,24 @@ const checks: Readonly<Record<string, Check>> = {
   },
 };
 
-/** What every `LogStore` must do, as tests of the given runner. */
+/** What every `LogStore` must do, as tests of the given runner */
 export function logStoreContract(
   name: string,
   makeStorage: () => Promise<LogStoreStorage>,
   runner: TestRunner,
 ): void {
-  runner.describe(`${name} keeps the contract of a log store`, () => {
-    for (const [sentence, check] of Object.entries(checks)) {
+  runChecks(`${name} keeps the contract of a log store`, checks, makeStorage, runner);
+}
+
+/** Makes each check a test, over storage of its own. */
+export function runChecks<Storage extends LogStoreStorage>(
+  name: string,
+  sentences: Readonly<Record<string, LogStoreCheck<Storage>>>,
+  makeStorage: () => Promise<Storage>,
+  runner: TestRunner,
+): void {
+  runner.describe(name, () => {
+    for (const [sentence, check] of Object.entries(sentences)) {
       runner.it(sentence, async () => {
         const storage = await makeStorage();
         try {
