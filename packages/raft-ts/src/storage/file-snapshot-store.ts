@@ -30,6 +30,7 @@ import { FileSnapshotWriter, type ReceivingEnd } from './snapshot-writer.ts';
 export interface FileSnapshotDependencies {
   readonly fileSystem: FileSystem;
   readonly metrics: SnapshotStoreMetrics | null;
+  /** Keeps other processes from the directory. */
   readonly lockDirectory: (directory: string) => Promise<Unlock>;
 }
 

@@ -4,7 +4,9 @@ import type { AppendBatch, LogStore } from '../ports.ts';
 
 /** The two functions of a test runner that the suite needs; vitest, jest, mocha and `node:test` have them. */
 export interface TestRunner {
+  /** Groups the tests that `body` makes. */
   describe(name: string, body: () => void): void;
+  /** Makes a test that fails when `body` rejects. */
   it(name: string, body: () => Promise<void>): void;
 }
 
