@@ -43,7 +43,9 @@ function onHeartbeat(state: RaftState, message: Heartbeat): void {
 
 function onSnapshot(state: RaftState, message: SnapshotMessage): void {
   heardLeader(state);
-  if (installSnapshot(state, message.meta)) return;
+  const isDue = installSnapshot(state, message.meta);
+  state.matched = Math.max(state.matched, state.commit);
+  if (isDue) return;
   acknowledge(state, message.from, state.commit);
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { appendOf, CoreBench, ofKind } from '../unit/core-bench.ts';
+import { snapshotAt } from '../unit/core-messages.ts';
 
 describe('B8 a previous entry that was compacted away is taken for a conflict', () => {
   it('a request that begins in the compacted part cuts nothing and is acknowledged', () => {
@@ -27,5 +28,17 @@ describe('B8 a previous entry that was compacted away is taken for a conflict', 
     bench.step(appendOf('b', 2, [1, 1], [2, 2]));
     expect(bench.core.state.log.lastIndex).toBe(3);
     expect(bench.core.state.log.lastTerm).toBe(1);
+  });
+
+  it('after a restart behind a snapshot, a request from before it cuts nothing', () => {
+    const snapshot = snapshotAt([10, 1]);
+    const log = Array.from({ length: 20 }, () => 1);
+    const bench = new CoreBench({ log, compacted: 10, applied: 10, snapshot });
+    bench.core.step(appendOf('b', 1, [7, 1], [1, 1, 1, 1, 1], 12));
+    const readies = bench.run();
+    expect(readies.map(({ append }) => append)).toEqual(readies.map(() => null));
+    const answers = ofKind(bench.settle(), 'append-response');
+    expect(answers).toMatchObject([{ success: true, index: 10 }]);
+    expect(bench.core.state.log.lastIndex).toBe(20);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/testing/random.ts';
 import { CoreBench, CoreCluster, electionTicks, ofKind } from '../unit/core-bench.ts';
-import { beatAckOf } from '../unit/core-messages.ts';
+import { beatAckOf, refusalOf, snapshotAt } from '../unit/core-messages.ts';
 
 function trio(setup: (id: string) => ConstructorParameters<typeof CoreBench>[0] = () => ({})) {
   const members = ['a', 'b', 'c'];
@@ -59,5 +59,30 @@ describe('B33 flow control that wedges', () => {
     bench.core.propose(Uint8Array.of(4));
     const sent = ofKind(bench.settle(), 'append').filter(({ to }) => to === 'b');
     expect(sent.map(({ prevIndex, entries }) => [prevIndex, entries.length])).toEqual([[1, 4]]);
+  });
+
+  it('etcd#10225: a member that dies while it gets a snapshot is served when it is back', () => {
+    const bench = new CoreBench({ log: Array.from({ length: 12 }, () => 1), applied: 12 }).lead(
+      'b',
+    );
+    bench.acknowledge('b', 13);
+    bench.core.compact(13);
+    bench.step(refusalOf('c', 2, 12, [0, 0]));
+    bench.step(beatAckOf('c', 2));
+    bench.step(refusalOf('c', 2, 13, [0, 0]));
+    expect(bench.due).toHaveLength(1);
+    bench.core.snapshotChosen('c', snapshotAt([13, 2]));
+    for (let i = 0; i < 60; i++) {
+      bench.tick(1);
+      bench.step(beatAckOf('b', 2));
+    }
+    bench.core.reportSnapshot('c', false);
+    for (let i = 0; i < 60; i++) {
+      bench.tick(1);
+      bench.step(beatAckOf('b', 2));
+    }
+    expect(bench.due).toHaveLength(1);
+    bench.step(beatAckOf('c', 2));
+    expect(bench.due).toHaveLength(2);
   });
 });

@@ -1,9 +1,16 @@
 import { initialConfig } from '../../src/core/config.ts';
-import type { AppendRequest, RaftMessage } from '../../src/core/message.ts';
+import type { AppendRequest, RaftMessage, SnapshotMessage } from '../../src/core/message.ts';
 import { RaftCore } from '../../src/core/raft.ts';
-import type { Ready, ReadyAppend } from '../../src/core/ready.ts';
+import type { Ready, ReadyAppend, SnapshotDue } from '../../src/core/ready.ts';
 import type { CoreOptions } from '../../src/core/state.ts';
-import type { ClusterConfig, Entry, Index, NodeId, Term } from '../../src/core/types.ts';
+import type {
+  ClusterConfig,
+  Entry,
+  Index,
+  NodeId,
+  SnapshotMeta,
+  Term,
+} from '../../src/core/types.ts';
 import { EntryType } from '../../src/core/types.ts';
 import { MemoryLogStore } from '../../src/testing/memory-log-store.ts';
 
@@ -21,6 +28,10 @@ export interface CoreSetup {
   readonly tornLog?: boolean;
   /** What the state machine contains already. */
   readonly applied?: Index;
+  /** The newest durable snapshot. */
+  readonly snapshot?: SnapshotMeta;
+  /** The log begins behind this index. */
+  readonly compacted?: Index;
   readonly options?: Partial<CoreOptions>;
   /** Draws election timeouts; the smallest ones when absent. */
   readonly random?: () => number;
@@ -51,6 +62,10 @@ export class CoreBench {
   readonly reads: { id: number; index: Index | null }[] = [];
   /** The append in flight, held back. */
   pending: ReadyAppend | null = null;
+  /** Members to whom a snapshot is due. */
+  readonly due: SnapshotDue[] = [];
+  /** The restoration in progress, held back until `restore`. */
+  restoring: SnapshotMeta | null = null;
   #commitPending: (() => void) | null = null;
 
   constructor(setup: CoreSetup = {}) {
@@ -62,6 +77,7 @@ export class CoreBench {
       this.#commitPending = commit;
     });
     this.store.preset(log, { term, votedFor: setup.votedFor ?? null }, setup.configs);
+    if (setup.compacted !== undefined) void this.store.compact(setup.compacted);
     const addresses = Object.fromEntries(members.map((id) => [id, id]));
     this.core = new RaftCore(
       { ...defaults, ...setup.options, id: this.id },
@@ -72,6 +88,7 @@ export class CoreBench {
         appliedIndex: setup.applied ?? 0,
         config: setup.config ?? initialConfig(addresses),
         isConfigApplied: false,
+        snapshot: setup.snapshot ?? null,
       },
     );
   }
@@ -90,7 +107,9 @@ export class CoreBench {
       readies.push(ready);
       this.sent.push(...ready.send);
       this.reads.push(...ready.readStates);
+      this.due.push(...ready.snapshotsDue);
       if (ready.append !== null) this.#hand(ready.append);
+      if (ready.restore !== null) this.restoring = ready.restore;
       const last = ready.apply.at(-1);
       if (last !== undefined) {
         this.applied.push(...ready.apply);
@@ -111,6 +130,15 @@ export class CoreBench {
     this.run();
   }
 
+  /** The state machine has taken up the snapshot. */
+  restore(): RaftMessage[] {
+    const { restoring } = this;
+    if (restoring === null) throw new Error('nothing is to be restored');
+    this.restoring = null;
+    this.core.restored(restoring);
+    return this.settle();
+  }
+
   /** Runs until nothing is left to do, with a disk that answers at once. */
   settle(): RaftMessage[] {
     this.run();
@@ -123,7 +151,7 @@ export class CoreBench {
     return this.sent.splice(0);
   }
 
-  step(message: RaftMessage): RaftMessage[] {
+  step(message: RaftMessage | SnapshotMessage): RaftMessage[] {
     this.core.step(message);
     return this.settle();
   }

@@ -1,12 +1,14 @@
+import { initialConfig } from '../../src/core/config.ts';
 import type {
   AppendResponse,
   Heartbeat,
   HeartbeatResponse,
+  SnapshotMessage,
   TimeoutNow,
   VoteRequest,
   VoteResponse,
 } from '../../src/core/message.ts';
-import type { Index, NodeId, Term } from '../../src/core/types.ts';
+import type { Index, NodeId, SnapshotMeta, Term } from '../../src/core/types.ts';
 
 /** Messages to member `a`, written down in one line each; `rest` overrides any field. */
 
@@ -86,4 +88,25 @@ export function timeoutNowOf(
   to: NodeId = 'a',
 ): TimeoutNow {
   return { kind: 'timeout-now', from, to, term, lastIndex: last[0], lastTerm: last[1] };
+}
+
+/** A snapshot whose last entry is `last`, an index and a term; of members a, b and c when nothing else is said. */
+export function snapshotAt(
+  last: readonly [Index, Term],
+  rest: Partial<SnapshotMeta> = {},
+): SnapshotMeta {
+  const [lastIndex, lastTerm] = last;
+  const config = initialConfig({ a: 'a', b: 'b', c: 'c' });
+  const file = { bytes: 3, digest: 'd'.repeat(64), formatVersion: 1 };
+  return { lastIndex, lastTerm, config, configIndex: 0, ...file, ...rest };
+}
+
+/** A snapshot of the leader has become durable here. */
+export function snapshotOf(
+  from: NodeId,
+  term: Term,
+  last: readonly [Index, Term],
+  rest: Partial<SnapshotMeta> = {},
+): SnapshotMessage {
+  return { kind: 'snapshot', from, to: 'a', term, meta: snapshotAt(last, rest) };
 }
