@@ -202,6 +202,7 @@ export class Admin implements AdminPort {
       failuresByErrno: counters.kernelFailures,
       overruns: counters.overruns,
       reconciling: reconciler.running,
+      reconcileProgress: reconciler.progress,
       lastReconcile: reconciler.last,
     };
   }

@@ -193,6 +193,11 @@ export class Capture {
     }
   }
 
+  /** Whether a flow that nobody answers is admitted once a later packet has shown that it lasts. */
+  get admitsUnreplied(): boolean {
+    return this.#options.admit === 'replied';
+  }
+
   #onNew(probe: FlowKeyProbe, flow: FlowFields): void {
     if (this.#held.size > 0) {
       this.#held.settle(probe.text());

@@ -1,6 +1,6 @@
 import type { Applier } from './applier.ts';
 import type { ReconcilerOptions } from './options.ts';
-import type { Clock, Logger } from './ports.ts';
+import type { Clock, Consensus, Logger } from './ports.ts';
 import type { Promotion } from './promotion.ts';
 import type { Readiness } from './readiness.ts';
 import type { Reconciler } from './reconciler.ts';
@@ -10,6 +10,7 @@ export interface ReconcileScheduleDependencies {
   readonly reconciler: Reconciler;
   readonly applier: Applier;
   readonly room: Room;
+  readonly consensus: Consensus;
   readonly promotion: Promotion;
   readonly readiness: Readiness;
   readonly clock: Clock;
@@ -24,6 +25,10 @@ export class ReconcileSchedule {
   readonly #options: ReconcilerOptions;
   readonly #dependencies: ReconcileScheduleDependencies;
   #lastMs = 0;
+  #masterSinceMs: number | null = null;
+  /** Holds may be left in this kernel although it carries traffic. */
+  #mayHaveHolds = true;
+  #hadQuorum: boolean | null = null;
   #stopped = false;
 
   constructor(options: ReconcilerOptions, dependencies: ReconcileScheduleDependencies) {
@@ -58,10 +63,43 @@ export class ReconcileSchedule {
   /** Starts a round in the background if its time has come. */
   check(): void {
     const { reconciler, room, clock } = this.#dependencies;
+    this.#noteQuorum();
     if (reconciler.running) return;
+    this.#endHolds();
     const sinceMs = clock.nowMs() - this.#lastMs;
-    if (sinceMs >= this.#options.intervalMs) this.request('background');
+    if (sinceMs >= this.#intervalMs) this.request('background');
     else if (sinceMs >= roomIntervalMs && room.hasRoomAgain) this.request('room');
+  }
+
+  /** The node was made MASTER; it may never become the active one. */
+  noteMaster(isMaster: boolean): void {
+    if (!isMaster) this.#masterSinceMs = null;
+    else this.#masterSinceMs ??= this.#dependencies.clock.nowMs();
+  }
+
+  /** Rule K14: holds end where packets are seen, whoever holds the epoch. */
+  #endHolds(): void {
+    const { applier, clock, reconciler } = this.#dependencies;
+    if (applier.mode !== 'addOnly') this.#mayHaveHolds = true;
+    if (!this.#mayHaveHolds || this.#masterSinceMs === null || applier.mode !== 'addOnly') return;
+    if (clock.nowMs() - this.#masterSinceMs < this.#options.rearmAfterMasterMs) return;
+    this.#mayHaveHolds = false;
+    void reconciler.run('master without an activation', 'endHolds');
+  }
+
+  /** With the quorum back, what happened meanwhile is compared. */
+  #noteQuorum(): void {
+    const { quorum } = this.#dependencies.consensus.status();
+    if (quorum && this.#hadQuorum === false) this.request('quorum regained');
+    this.#hadQuorum = quorum;
+  }
+
+  /** Often enough on the active node to see timeouts renewed, and seldom enough for the main loop. */
+  get #intervalMs(): number {
+    const { intervalMs, activeIntervalMs, pausePerRound } = this.#options;
+    const { applier, reconciler } = this.#dependencies;
+    const wantedMs = applier.mode === 'active' ? activeIntervalMs : intervalMs;
+    return Math.max(wantedMs, pausePerRound * (reconciler.last?.durationMs ?? 0));
   }
 
   stop(): void {

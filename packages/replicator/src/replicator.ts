@@ -252,6 +252,11 @@ export class Replicator implements AppliedListener {
     this.#publishAddresses();
   }
 
+  onFlowTouched(slot: number): void {
+    // A standby's hold outlasts what the flow has left; only a comparison renews it (rule K14).
+    if (this.applier.mode === 'active') this.#markOwn(slot);
+  }
+
   onFlowChanged(slot: number, replaced: boolean, source: string): void {
     // What this kernel reported is not brought into it: if it is gone again, it has ended (rule K8).
     const { mode } = this.applier;
@@ -418,6 +423,7 @@ export class Replicator implements AppliedListener {
     hooksWatch.check();
     readiness.check();
     holderWatch.check();
+    schedule.noteMaster(this.#dependencies.activity.state === 'MASTER');
     schedule.check();
     this.#showReadiness();
   }

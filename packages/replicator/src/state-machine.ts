@@ -42,6 +42,8 @@ export interface AppliedListener {
   onMembers(): void;
   /** A row was created, replaced (another life of the tuple) or changed, by a batch of that node. */
   onFlowChanged(slot: number, replaced: boolean, source: string): void;
+  /** Only the remaining time of a row has changed. */
+  onFlowTouched(slot: number): void;
   /** A row is about to leave the table. */
   onFlowRemoved(flow: FlowFields): void;
   /** Everything up to `index` is applied. */
@@ -237,6 +239,7 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
       return;
     }
     table.setLocalIndex(slot, this.#index);
-    listener.onFlowChanged(slot, change === 'replaced', this.#source);
+    if (change === 'touched') listener.onFlowTouched(slot);
+    else listener.onFlowChanged(slot, change === 'replaced', this.#source);
   }
 }

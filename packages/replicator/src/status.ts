@@ -73,6 +73,14 @@ export interface KernelStatus {
   readonly failuresByErrno: Readonly<Record<string, number>>;
   readonly overruns: number;
   readonly reconciling: boolean;
+  /** How far the comparison that runs has come; null when none runs. */
+  readonly reconcileProgress: {
+    readonly reason: string;
+    readonly entries: number;
+    readonly entriesExpected: number;
+    readonly rows: number;
+    readonly rowsExpected: number;
+  } | null;
   readonly lastReconcile: {
     readonly reason: string;
     readonly created: number;

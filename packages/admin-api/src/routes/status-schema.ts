@@ -60,6 +60,16 @@ const KernelSchema = Type.Object({
   failuresByErrno: Type.Record(Type.String(), Type.Number()),
   overruns: Type.Number({ description: 'Netlink overruns.' }),
   reconciling: Type.Boolean(),
+  reconcileProgress: Type.Union([
+    Type.Object({
+      reason: Type.String(),
+      entries: Type.Number({ description: 'Entries of the kernel compared so far.' }),
+      entriesExpected: Type.Number(),
+      rows: Type.Number({ description: 'Rows of the table compared so far.' }),
+      rowsExpected: Type.Number(),
+    }),
+    Type.Null(),
+  ]),
   lastReconcile: Type.Union([
     Type.Object({
       reason: Type.String(),

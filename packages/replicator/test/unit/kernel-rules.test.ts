@@ -277,7 +277,7 @@ describe('K9 absence', () => {
     const cluster = await activeCluster();
     const [fw1, fw2] = [cluster.node('fw1'), cluster.node('fw2')];
     fw2.kernel.refuses = (verb) => (verb === 'create' ? 12 : 0);
-    fw1.kernel.born(flowOf({ sport: 1 }));
+    fw1.kernel.born(flowOf({ sport: 1, timeoutSeconds: 432_000 }));
     await cluster.clock.advance(100);
     fw2.setVrrp('MASTER');
     fw1.setVrrp('BACKUP');
