@@ -70,3 +70,60 @@ export class ListenError extends RaftError {
     super('ERR_RAFT_LISTEN', `cannot listen on ${address}: ${cause.message}`, { address }, cause);
   }
 }
+
+/** Why a receiver does not take a snapshot, or not to its end. */
+export type SnapshotRefusalReason =
+  /** Too many are being received; the sender tries again. */
+  | 'busy'
+  /** The receiver keeps no snapshots. */
+  | 'unsupported'
+  /** It does not want this one, or cannot begin to write it. */
+  | 'refused'
+  /** It could not write or verify the content. */
+  | 'failed';
+
+export const snapshotRefusalReasons: readonly SnapshotRefusalReason[] = [
+  'busy',
+  'unsupported',
+  'refused',
+  'failed',
+];
+
+/** Thrown when a snapshot does not reach a member; `reason` says why, `cause` what came before it. */
+export class SnapshotNotSentError extends RaftError {
+  readonly peer: NodeId;
+  readonly reason: SnapshotRefusalReason | SnapshotSendFailure;
+
+  constructor(
+    peer: NodeId,
+    reason: SnapshotRefusalReason | SnapshotSendFailure,
+    detail: string,
+    cause?: unknown,
+  ) {
+    const message = `the snapshot for ${peer} was not sent: ${detail}`;
+    super('ERR_RAFT_SNAPSHOT_NOT_SENT', message, { peer, reason }, cause);
+    this.peer = peer;
+    this.reason = reason;
+  }
+}
+
+/** Why a sender gives a snapshot up. */
+export type SnapshotSendFailure =
+  /** The member is not connected. */
+  | 'unreachable'
+  /** It runs a version that knows no snapshots. */
+  | 'feature-level'
+  /** Another snapshot is on its way to it. */
+  | 'underway'
+  /** One of the two refuses to talk to the other. */
+  | 'peer-refused'
+  /** Nothing moved for `snapshotTimeoutMs`. */
+  | 'timeout'
+  /** The own copy cannot be read. */
+  | 'unreadable'
+  /** Its configuration is longer than a frame: it has hundreds of members. */
+  | 'oversize'
+  /** The caller's signal. */
+  | 'aborted'
+  /** The transport was stopped, or the member was removed or has moved. */
+  | 'closed';

@@ -12,6 +12,13 @@ export const FrameType = {
   message: 4,
   ping: 5,
   pong: 6,
+  /** Of the snapshot lane, as all that follow. */
+  snapshotOffer: 7,
+  /** The receiver has so much. */
+  snapshotProgress: 8,
+  snapshotChunk: 9,
+  snapshotDone: 10,
+  snapshotRefusal: 11,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 

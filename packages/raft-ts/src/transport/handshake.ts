@@ -5,14 +5,21 @@ import { decodeFlat, encodeFlat } from './flat-codec.ts';
 import type { FeatureLevels } from './options.ts';
 
 /**
- * Which messages a connection carries. A member dials two connections to each peer and sends only on those that it
+ * What a connection carries. A member dials two connections for messages to each peer and sends only on those that it
  * dialled, so that a vote or a heartbeat never waits behind megabytes of entries in the same socket.
  */
-export type LaneName = 'control' | 'bulk';
+export type MessageLane = 'control' | 'bulk';
+
+/** `snapshot` is dialled for one snapshot and closed after it. */
+export type LaneName = MessageLane | 'snapshot';
+
+/** A member that has this feature level knows the snapshot lane. */
+export const snapshotFeatureLevel = 1;
 
 /** What the two ends of a connection tell each other first. */
 export interface Hello {
-  readonly lane: LaneName;
+  /** A `LaneName`, or one of a later version. */
+  readonly lane: string;
   readonly clusterId: string;
   /** Of the sender's configuration (rule L4); null for a member with an empty log, which takes what it is given. */
   readonly clusterGeneration: number | null;
@@ -66,15 +73,14 @@ export function decodeHello(body: Buffer): Hello {
   const isHello =
     values.length === 11 &&
     found === magic &&
-    (lane === 'control' || lane === 'bulk') &&
-    [clusterId, from, to, incarnation, optionsDigest, address].every(isText) &&
+    [lane, clusterId, from, to, incarnation, optionsDigest, address].every(isText) &&
     (clusterGeneration === null || Number.isSafeInteger(clusterGeneration)) &&
     [min, max].every((value) => Number.isSafeInteger(value)) &&
     from !== '' &&
     /^[0-9a-f]{32}$/.test(incarnation as string);
   if (!isHello) throw new ProtocolError('no hello');
   return {
-    lane,
+    lane: lane as string,
     clusterId: clusterId as string,
     clusterGeneration: clusterGeneration as number | null,
     from: from as string,
@@ -134,5 +140,23 @@ export function judgeHello(own: Identity, hello: Hello): Refusal | null {
   if (hello.optionsDigest !== own.optionsDigest) {
     return differs('options', 'options digest', own.optionsDigest, hello.optionsDigest);
   }
-  return null;
+  return judgeLane(own, hello);
+}
+
+function judgeLane(own: Identity, { lane, from }: Hello): Refusal | null {
+  switch (lane) {
+    case 'control':
+    case 'bulk':
+      return null;
+    case 'snapshot': {
+      if (own.featureLevels.max >= snapshotFeatureLevel) return null;
+      const detail = `${own.from} takes snapshots from feature level ${snapshotFeatureLevel} on`;
+      return { reason: 'feature-level', detail };
+    }
+    default:
+      return {
+        reason: 'protocol',
+        detail: `${own.from} does not know the lane ${lane} of ${from}`,
+      };
+  }
 }

@@ -2,6 +2,7 @@ import type { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
 import type { Message } from '../core/message.ts';
 import type { NodeId } from '../core/types.ts';
+import type { SnapshotOffered } from '../ports.ts';
 import { Connection } from './connection.ts';
 import { helloTo, refusedBySelf, type TransportContext } from './context.ts';
 import { ProtocolError } from './errors.ts';
@@ -12,22 +13,26 @@ import {
   encodeRefusal,
   type Hello,
   judgeHello,
-  type LaneName,
   type Refusal,
 } from './handshake.ts';
 import { decodeMessage } from './message-codec.ts';
+import { type SnapshotRefusal, snapshotFrameBytesMax } from './snapshot-codec.ts';
+import { SnapshotReceiver } from './snapshot-receiver.ts';
 
 /** What an accepted connection tells the transport. */
 export interface InboundEvents {
   /** The handshake succeeded. */
   onAccepted(inbound: Inbound): void;
   onMessage(message: Message): void;
+  /** Whether a snapshot can be taken now. */
+  judgeOffer(inbound: Inbound): SnapshotRefusal | null;
+  readonly onSnapshot: SnapshotOffered;
   onClose(inbound: Inbound): void;
 }
 
 type Stage = 'waiting' | 'judging' | 'ready' | 'refused';
 
-/** A connection that a peer dialled: it says hello, and from then on only it sends messages. */
+/** A connection that a peer dialled: it says hello, and from then on only it sends messages, or a snapshot. */
 export class Inbound {
   readonly #context: TransportContext;
   readonly #events: InboundEvents;
@@ -37,6 +42,8 @@ export class Inbound {
   readonly remoteHost: string;
   #stage: Stage = 'waiting';
   #hello: Hello | null = null;
+  /** On the snapshot lane, after the handshake. */
+  #receiver: SnapshotReceiver | null = null;
 
   constructor(context: TransportContext, socket: Socket, events: InboundEvents) {
     this.#context = context;
@@ -49,6 +56,7 @@ export class Inbound {
         onFrame: (type, body) => this.#onFrame(type, body),
         onClose: () => {
           clearTimeout(this.#timer);
+          this.#receiver?.close();
           events.onClose(this);
         },
       },
@@ -67,8 +75,12 @@ export class Inbound {
     return this.hello?.from ?? null;
   }
 
-  get lane(): LaneName | null {
+  get lane(): string | null {
     return this.#hello?.lane ?? null;
+  }
+
+  get isReceivingSnapshot(): boolean {
+    return this.#receiver?.isActive ?? false;
   }
 
   /** Where the peer says that it listens. */
@@ -79,14 +91,18 @@ export class Inbound {
   /** Gives the connection up when the peer has been silent: it pings more often than that. */
   checkAlive(): void {
     if (this.#connection.isSilent(this.#context.limits.idleTimeoutMs)) this.destroy();
+    else this.#receiver?.checkAlive();
   }
 
   destroy(): void {
+    // At once: the peer's next connection goes on with what this one has written.
+    this.#receiver?.close();
     this.#connection.destroy();
   }
 
   #onFrame(type: number, body: Buffer): void {
-    if (this.#stage === 'ready' && type === FrameType.message) this.#onMessage(body);
+    if (this.#receiver !== null) this.#receiver.onFrame(type, body);
+    else if (this.#stage === 'ready' && type === FrameType.message) this.#onMessage(body);
     else if (this.#stage === 'waiting' && type === FrameType.hello)
       this.#onHello(decodeHello(body));
     else throw new ProtocolError(`frame type ${type} while ${this.#stage}`);
@@ -133,11 +149,20 @@ export class Inbound {
     }
     clearTimeout(this.#timer);
     this.#stage = 'ready';
-    this.#connection.open(limits.frameBytesMax);
+    if (hello.lane === 'snapshot') this.#receiver = this.#makeReceiver(hello.from);
+    const frameBytesMax = this.#receiver === null ? limits.frameBytesMax : snapshotFrameBytesMax;
+    this.#connection.open(frameBytesMax);
     const welcome = encodeHello(helloTo(this.#context, hello.from, hello.lane));
     this.#connection.writeFrame(FrameType.welcome, welcome);
     metrics.connectionsTotal.inc();
     refusals.clear('accepted', hello.from);
     this.#events.onAccepted(this);
+  }
+
+  #makeReceiver(peer: NodeId): SnapshotReceiver {
+    return new SnapshotReceiver(this.#context, peer, this.#connection, {
+      judgeOffer: () => this.#events.judgeOffer(this),
+      onOffered: (message, answer) => this.#events.onSnapshot(message, answer),
+    });
   }
 }

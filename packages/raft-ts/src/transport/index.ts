@@ -4,6 +4,9 @@ export {
   PeersFileError,
   ProtocolError,
   type RefusalReason,
+  SnapshotNotSentError,
+  type SnapshotRefusalReason,
+  type SnapshotSendFailure,
 } from './errors.ts';
 export type { TransportMetrics } from './metrics.ts';
 export {

@@ -18,6 +18,17 @@ export interface TransportMetrics {
   readonly refusalsTotal: Counter;
   /** Handshakes that succeeded. */
   readonly connectionsTotal: Counter;
+  /** Snapshots that reached their receiver, or that it did not need. */
+  readonly snapshotsSentTotal: Counter;
+  /** Snapshots that were given up by this sender. */
+  readonly snapshotsNotSentTotal: Counter;
+  /** Content of snapshots; what is sent again after a cut counts again. */
+  readonly snapshotSentBytesTotal: Counter;
+  /** Snapshots that were received to their end. */
+  readonly snapshotsReceivedTotal: Counter;
+  /** Offers that were refused, and transfers that ended with a refusal, by this receiver. */
+  readonly snapshotsRefusedTotal: Counter;
+  readonly snapshotReceivedBytesTotal: Counter;
 }
 
 const ignore: Counter = { inc: () => undefined };
@@ -34,4 +45,10 @@ export const noMetrics: TransportMetrics = {
   badFramesTotal: ignore,
   refusalsTotal: ignore,
   connectionsTotal: ignore,
+  snapshotsSentTotal: ignore,
+  snapshotsNotSentTotal: ignore,
+  snapshotSentBytesTotal: ignore,
+  snapshotsReceivedTotal: ignore,
+  snapshotsRefusedTotal: ignore,
+  snapshotReceivedBytesTotal: ignore,
 };

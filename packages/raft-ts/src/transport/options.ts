@@ -33,6 +33,7 @@ export interface TcpTransportOptions {
   readonly peersFile?: string | null;
   /** Until `setGeneration` tells another one, as `RaftNode` does; 0. */
   readonly clusterGeneration?: number | null;
+  /** Levels 0 to 1: a member below 1 is sent no snapshots. */
   readonly featureLevels?: FeatureLevels;
   /** Digest of the options that must be equal on all members; opaque. */
   readonly optionsDigest?: string;
@@ -56,6 +57,12 @@ export interface TransportLimits {
   /** Wait before dialling again: doubled with each failure, and drawn between half and all of it. */
   readonly reconnectMsMin: number;
   readonly reconnectMsMax: number;
+  /** Content of all snapshots that are being sent, together, in a second. */
+  readonly snapshotBytesPerSecondMax: number;
+  /** Snapshots that are being received at a time, of different members. */
+  readonly snapshotsInboundMax: number;
+  /** A snapshot of which nothing has moved for so long, over all attempts, is given up by its sender; its receiver hangs up. */
+  readonly snapshotTimeoutMs: number;
 }
 
 /** The limits that hold where no others are given. */
@@ -68,6 +75,9 @@ export const defaultTransportLimits: TransportLimits = Object.freeze({
   idleTimeoutMs: 2000,
   reconnectMsMin: 50,
   reconnectMsMax: 1000,
+  snapshotBytesPerSecondMax: 32 * 1024 * 1024,
+  snapshotsInboundMax: 2,
+  snapshotTimeoutMs: 30_000,
 });
 
 export interface ResolvedTransportOptions {
@@ -85,6 +95,9 @@ export interface ResolvedTransportOptions {
 
 const nameBytesMax = 255;
 
+/** What this version can do: 1 is snapshots. */
+const defaultFeatureLevels: FeatureLevels = { min: 0, max: 1 };
+
 /** @throws {InvalidOptionError} If a value cannot work. */
 export function resolveTransportOptions(options: TcpTransportOptions): ResolvedTransportOptions {
   const limits = { ...defaultTransportLimits, ...options.limits };
@@ -96,7 +109,7 @@ export function resolveTransportOptions(options: TcpTransportOptions): ResolvedT
     tls: options.tls ?? null,
     peersFile: options.peersFile ?? null,
     clusterGeneration: options.clusterGeneration === undefined ? 0 : options.clusterGeneration,
-    featureLevels: options.featureLevels ?? { min: 0, max: 0 },
+    featureLevels: options.featureLevels ?? defaultFeatureLevels,
     optionsDigest: options.optionsDigest ?? '',
     limits,
   };

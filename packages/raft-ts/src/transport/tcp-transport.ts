@@ -1,12 +1,12 @@
 import type net from 'node:net';
-import type { Message } from '../core/message.ts';
+import type { Message, SnapshotMessage } from '../core/message.ts';
 import type { NodeId } from '../core/types.ts';
 import { InvalidOptionError } from '../errors.ts';
-import type { Transport } from '../ports.ts';
+import type { Done, SnapshotOffered, SnapshotReader, Transport } from '../ports.ts';
 import { formatAddress, isUnspecified, parseAddress } from './address.ts';
 import type { TransportContext } from './context.ts';
 import { Credentials } from './credentials.ts';
-import { ListenError, PeerRefusedError } from './errors.ts';
+import { ListenError, PeerRefusedError, SnapshotNotSentError } from './errors.ts';
 import { isSameGeneration } from './handshake.ts';
 import { Inbound } from './inbound.ts';
 import { noMetrics, type TransportMetrics } from './metrics.ts';
@@ -18,6 +18,9 @@ import {
 import { PeerLink } from './peer-link.ts';
 import { PeerRegistry } from './peer-registry.ts';
 import { RefusalLog } from './refusal-log.ts';
+import { snapshotChunkBytes } from './snapshot-attempt.ts';
+import type { SnapshotRefusal } from './snapshot-codec.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 /** What a `TcpTransport` asks and tells. */
 export interface TcpTransportDependencies {
@@ -37,7 +40,7 @@ const strangersMax = 16;
 const checksPerIdleTimeout = 3;
 
 /**
- * Messages over TCP, plain or with mutual TLS. Each member dials every peer twice (see `LaneName`) and sends on what it
+ * Messages over TCP, plain or with mutual TLS. Each member dials every peer twice (see `MessageLane`) and sends on what it
  * dialled; both ends check each other's hello before anything else is read.
  */
 export class TcpTransport implements Transport {
@@ -57,6 +60,7 @@ export class TcpTransport implements Transport {
   #server: net.Server | null = null;
   #checking: NodeJS.Timeout | null = null;
   #receive: (message: Message) => void = () => undefined;
+  #onSnapshot: SnapshotOffered | null = null;
 
   /** @throws {InvalidOptionError} If an option cannot work. */
   constructor(options: TcpTransportOptions, dependencies: TcpTransportDependencies) {
@@ -76,8 +80,9 @@ export class TcpTransport implements Transport {
    * @throws {ListenError} If the address cannot be listened on.
    * @throws {PeersFileError} If the file of known peers cannot be understood.
    */
-  async start(receive: (message: Message) => void): Promise<void> {
+  async start(receive: (message: Message) => void, onSnapshot?: SnapshotOffered): Promise<void> {
     this.#receive = receive;
+    this.#onSnapshot = onSnapshot ?? null;
     await this.#registry.load();
     const credentials = new Credentials(this.#options.tls);
     const refusals = new RefusalLog((refusal) => this.#dependencies.onPeerRefused?.(refusal));
@@ -103,6 +108,21 @@ export class TcpTransport implements Transport {
     const link = this.#links.get(message.to) ?? this.#linkToStranger(message.to);
     if (link !== null) link.send(message);
     else this.#context?.metrics.droppedUnreachableTotal.inc();
+  }
+
+  /** `done` gets a `SnapshotNotSentError` when the snapshot does not arrive. */
+  sendSnapshot(
+    message: SnapshotMessage,
+    reader: SnapshotReader,
+    signal: AbortSignal,
+    done: Done,
+  ): void {
+    const link = this.#links.get(message.to) ?? this.#linkToStranger(message.to);
+    if (link !== null) link.sendSnapshot({ message, reader }, signal, done);
+    else {
+      const detail = 'its address is not known';
+      process.nextTick(done, new SnapshotNotSentError(message.to, 'unreachable', detail));
+    }
   }
 
   /** @throws {InvalidOptionError} If an address is not `host:port`. */
@@ -183,9 +203,16 @@ export class TcpTransport implements Transport {
       registry: this.#registry,
       refusals,
       metrics: metrics ?? noMetrics,
+      snapshotBucket: this.#makeBucket(),
       random: random ?? Math.random,
       onError: onError ?? (() => undefined),
     };
+  }
+
+  #makeBucket(): TokenBucket {
+    const { snapshotBytesPerSecondMax } = this.#options.limits;
+    const burstBytes = snapshotChunkBytes(snapshotBytesPerSecondMax);
+    return new TokenBucket(snapshotBytesPerSecondMax, burstBytes);
   }
 
   #accept(socket: net.Socket): void {
@@ -197,9 +224,20 @@ export class TcpTransport implements Transport {
     const inbound = new Inbound(context, socket, {
       onAccepted: (accepted) => this.#onAccepted(accepted),
       onMessage: (message) => this.#receive(message),
+      judgeOffer: (asking) => this.#judgeOffer(asking),
+      onSnapshot: (message, answer) => this.#onSnapshot?.(message, answer),
       onClose: (closed) => this.#inbound.delete(closed),
     });
     this.#inbound.add(inbound);
+  }
+
+  #judgeOffer(asking: Inbound): SnapshotRefusal | null {
+    if (this.#onSnapshot === null) {
+      return { reason: 'unsupported', detail: 'this member keeps no snapshots' };
+    }
+    const others = [...this.#inbound].filter((one) => one !== asking && one.isReceivingSnapshot);
+    if (others.length < this.#options.limits.snapshotsInboundMax) return null;
+    return { reason: 'busy', detail: `${others.length} snapshots are being received` };
   }
 
   /** The newest connection of a peer's lane is the one that it uses. */

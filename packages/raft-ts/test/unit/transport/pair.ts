@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Message } from '../../../src/core/message.ts';
+import type { SnapshotOffered } from '../../../src/ports.ts';
 import {
   type PeerRefusedError,
   TcpTransport,
@@ -31,6 +32,8 @@ export class Member {
   readonly refused: PeerRefusedError[] = [];
   readonly errors: Error[] = [];
   readonly counts = new Counts();
+  /** What to do with an offered snapshot; null to keep none. Read at start. */
+  onSnapshot: SnapshotOffered | null = null;
   #onEvent: (() => void)[] = [];
 
   constructor(
@@ -65,7 +68,7 @@ export class Member {
     await this.transport.start((message) => {
       this.received.push(message);
       this.#wake();
-    });
+    }, this.onSnapshot ?? undefined);
     return this;
   }
 

@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import tls from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { TlsFiles } from '../../../src/transport/index.ts';
 import { eventually, Member } from './pair.ts';
+import { contentOf, messageOf, metaOf, readerOf, Shelf, send } from './snapshot-ends.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -55,8 +57,14 @@ const tlsOf = (name: string, ca = 'ca'): TlsFiles => ({
   key: file(`${name}.key`),
 });
 
-async function start(id: string, tls: TlsFiles): Promise<Member> {
+const pemsOf = (name: string) => ({ ca: 'ca.pem', cert: `${name}.pem`, key: `${name}.key` });
+/** The content of a file; what is no file's name stays. */
+const read = (name: string): string =>
+  /\.(pem|key)$/.test(name) ? readFileSync(file(name), 'utf8') : name;
+
+async function start(id: string, tls: TlsFiles, shelf?: Shelf): Promise<Member> {
   const member = new Member(id, { insecure: false, tls });
+  member.onSnapshot = shelf?.onSnapshot ?? null;
   members.push(member);
   return member.start();
 }
@@ -67,6 +75,7 @@ beforeAll(() => {
   authority('other');
   certificate('a', 'a', 'ca');
   certificate('b', 'b', 'ca');
+  certificate('c', 'c', 'ca');
   certificate('foreign', 'b', 'other');
 });
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -84,6 +93,55 @@ describe('TcpTransport with mutual TLS', () => {
     a.transport.send({ kind: 'propose', from: 'a', to: 'b', requestId: 1, data });
     await b.until(() => b.received.length === 1);
     expect(b.received[0]).toMatchObject({ kind: 'propose', requestId: 1 });
+  });
+
+  it('carries a snapshot', async () => {
+    const shelf = new Shelf();
+    const [a, b] = [await start('a', tlsOf('a')), await start('b', tlsOf('b'), shelf)];
+    a.knows(b);
+    await eventually(() => a.transport.isReachable('b'));
+    const content = contentOf(2_500_000);
+    expect(await send(a, messageOf(metaOf(content)), readerOf(content))).toBeNull();
+    expect(Buffer.compare(shelf.content, content)).toBe(0);
+  });
+
+  it.each([
+    ['an older TLS', { maxVersion: 'TLSv1.2', ...pemsOf('a') }],
+    ['no certificate', { ca: pemsOf('a').ca }],
+    ['a certificate of another authority', pemsOf('foreign')],
+  ] as const)('refuses %s', async (_, options) => {
+    const b = await start('b', tlsOf('b'));
+    const { ca, ...rest } = options;
+    const files = Object.fromEntries(
+      Object.entries(rest).map(([name, value]) => [name, read(value)]),
+    );
+    const socket = tls.connect({
+      port: b.transport.port!,
+      ca: read(ca),
+      ...files,
+      checkServerIdentity: () => undefined,
+    });
+    socket.resume();
+    socket.on('error', () => undefined);
+    await new Promise((resolve) => socket.once('close', resolve));
+    await b.until(() => b.refused.length === 1);
+    expect(b.refused[0]).toMatchObject({ reason: 'certificate', peer: null });
+    expect(b.counts.of('connectionsTotal')).toBe(0);
+  });
+
+  it('a snapshot goes to no member with the certificate of another one', async () => {
+    const shelf = new Shelf();
+    for (const end of ['pem', 'key']) copyFileSync(file(`b.${end}`), file(`turning.${end}`));
+    const [a, b] = [await start('a', tlsOf('a')), await start('b', tlsOf('turning'), shelf)];
+    a.knows(b);
+    await eventually(() => a.transport.isReachable('b'));
+    for (const end of ['pem', 'key']) copyFileSync(file(`a.${end}`), file(`turning.${end}`));
+    // Connections that exist go on; the one for the snapshot is new.
+    b.transport.reloadTls();
+    const content = contentOf(10);
+    const error = await send(a, messageOf(metaOf(content)), readerOf(content));
+    expect(error).toMatchObject({ reason: 'peer-refused', cause: { reason: 'certificate' } });
+    expect(shelf.offered).toEqual([]);
   });
 
   it('refuses a member that holds the certificate of another one', async () => {
@@ -117,5 +175,20 @@ describe('TcpTransport with mutual TLS', () => {
     writeFileSync(file('rolling.pem'), 'no certificate');
     expect(() => b.transport.reloadTls()).toThrow();
     expect(a.transport.isReachable('b')).toBe(true);
+    // The old ones are still good for new connections.
+    const c = await start('c', tlsOf('c'));
+    c.knows(b);
+    await eventually(() => c.transport.isReachable('b'));
+  });
+
+  it('dials with new files after a reload', async () => {
+    for (const end of ['pem', 'key']) copyFileSync(file(`foreign.${end}`), file(`dialling.${end}`));
+    const [a, b] = [await start('a', tlsOf('dialling')), await start('b', tlsOf('b'))];
+    a.knows(b);
+    await b.until(() => b.refused.length > 0);
+    expect(a.transport.isReachable('b')).toBe(false);
+    for (const end of ['pem', 'key']) copyFileSync(file(`a.${end}`), file(`dialling.${end}`));
+    a.transport.reloadTls();
+    await eventually(() => a.transport.isReachable('b'));
   });
 });
