@@ -120,14 +120,14 @@ export class CoreBench {
   }
 
   /** The append in flight becomes durable; what it held back is sent. */
-  sync(): void {
+  sync(): Ready[] {
     const { pending } = this;
     if (pending === null) throw new Error('no append is in flight');
     this.pending = null;
     this.#commitPending?.();
     this.sent.push(...pending.thenSend);
     this.core.appendDone(pending.id);
-    this.run();
+    return this.run();
   }
 
   /** The state machine has taken up the snapshot. */
