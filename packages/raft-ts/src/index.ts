@@ -41,6 +41,7 @@ export type { Counter, Histogram, RaftMetrics } from './metrics.ts';
 export type { Listener } from './node/emitter.ts';
 export type { Applied } from './node/proposal-table.ts';
 export { type RaftEvents, RaftNode, type RaftNodeDependencies } from './node/raft-node.ts';
+export type { ReadPolicy } from './node/requests.ts';
 export type { MemberStatus, RaftStatus } from './node/status.ts';
 export { SystemClock } from './node/system-clock.ts';
 export {

@@ -71,6 +71,11 @@ export interface RaftNodeOptions {
   readonly proposalTimeoutMs?: number;
   /** Milliseconds until a read index that nobody confirms is rejected; 5,000. */
   readonly readTimeoutMs?: number;
+  /**
+   * Allows reads by lease: in a given time the clock of one member counts at most this fraction more than that of another,
+   * 0 or more. Equal on all members; null when absent: no leases, and `readIndex` asks a quorum each time.
+   */
+  readonly leaseDriftMax?: number | null;
   /** Longest time that applying may hold the loop in one go, milliseconds; 2. */
   readonly applySliceMs?: number;
   /** Entries that compaction always leaves, so that a member that is a little behind needs no snapshot; 4,096. */
@@ -93,6 +98,7 @@ export interface ResolvedOptions {
   readonly limits: LimitOptions;
   readonly proposalTimeoutMs: number;
   readonly readTimeoutMs: number;
+  readonly leaseDriftMax: number | null;
   readonly applySliceMs: number;
   readonly compactionTrailingEntries: number;
   readonly snapshotEntriesMax: number | null;
@@ -145,6 +151,7 @@ export function resolveOptions(options: RaftNodeOptions): ResolvedOptions {
     limits,
     proposalTimeoutMs: options.proposalTimeoutMs ?? 10_000,
     readTimeoutMs: options.readTimeoutMs ?? 5_000,
+    leaseDriftMax: options.leaseDriftMax ?? null,
     applySliceMs: options.applySliceMs ?? 2,
     compactionTrailingEntries: options.compactionTrailingEntries ?? 4096,
     snapshotEntriesMax: options.snapshotEntriesMax ?? null,
@@ -152,6 +159,10 @@ export function resolveOptions(options: RaftNodeOptions): ResolvedOptions {
   };
   for (const name of ['snapshotEntriesMax', 'snapshotBytesMax'] as const) {
     if (resolved[name] !== null) assertPositive(name, resolved[name]);
+  }
+  const { leaseDriftMax } = resolved;
+  if (leaseDriftMax !== null && !(leaseDriftMax >= 0 && leaseDriftMax < 1)) {
+    throw new InvalidOptionError('leaseDriftMax', '0 or more, and below 1', leaseDriftMax);
   }
   assertPositive('proposalTimeoutMs', resolved.proposalTimeoutMs);
   assertPositive('readTimeoutMs', resolved.readTimeoutMs);
@@ -161,6 +172,14 @@ export function resolveOptions(options: RaftNodeOptions): ResolvedOptions {
     throw new InvalidOptionError('compactionTrailingEntries', 'at least 0', value);
   }
   return resolved;
+}
+
+/** How long a leader's lease lasts, milliseconds; null without leases. */
+export function leaseMs({ leaseDriftMax, timing, tickMs }: ResolvedOptions): number | null {
+  if (leaseDriftMax === null) return null;
+  // A follower that heard the leader just before a tick keeps its promise for one tick less.
+  const promiseMs = timing.electionTimeoutMsMin - tickMs;
+  return promiseMs / (1 + leaseDriftMax);
 }
 
 /** The core counts in ticks. */
@@ -173,6 +192,7 @@ export function coreOptions(options: ResolvedOptions): CoreOptions {
     electionTicksMax: Math.floor(timing.electionTimeoutMsMax / tickMs),
     preVote: true,
     checkQuorum: true,
+    lease: options.leaseDriftMax !== null,
     appendBytesMax: limits.appendBytesMax,
     inflightMessagesMax: limits.inflightMessagesMax,
     inflightBytesMax: limits.inflightBytesMax,

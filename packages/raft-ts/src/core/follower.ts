@@ -19,6 +19,7 @@ export function stepFollower(state: RaftState, message: RaftMessage | SnapshotMe
 
 function heardLeader(state: RaftState): void {
   state.electionElapsed = 0;
+  state.promisedTick = state.now + state.options.electionTicksMin;
   state.electionsForgone = 0;
 }
 

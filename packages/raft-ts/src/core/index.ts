@@ -17,6 +17,7 @@ export { AssertionFailedError, type ErrorMetadata, RaftError } from '../errors.t
 export type { AppendBatch, LogReader } from '../ports.ts';
 export { decodeConfig, encodeConfig, initialConfig } from './config.ts';
 export type { ProposeRefusal, TransferRefusal } from './leader.ts';
+export type { LeaseRounds } from './lease.ts';
 export type { MembershipChange, MembershipRefusal } from './membership.ts';
 export type {
   AppendRequest,

@@ -2,10 +2,11 @@ import { assert } from './assert.ts';
 import { onLeaderCommit, trackMembers } from './membership.ts';
 import type { AppendResponse, HeartbeatResponse, RaftMessage } from './message.ts';
 import type { Progress } from './progress.ts';
-import { isVoter, quorumIndex } from './quorum.ts';
+import { isVoter } from './quorum.ts';
 import {
   appendOwn,
   broadcastHeartbeat,
+  confirmedRound,
   hasOwnTermCommit,
   maybeCommit,
   quorumActiveTick,
@@ -26,6 +27,7 @@ export function becomeLeader(state: RaftState): void {
   state.leaveRole();
   state.role = 'leader';
   state.leader = state.id;
+  state.isLeaseVoid = false;
   state.electionElapsed = 0;
   state.heartbeatElapsed = 0;
   trackMembers(state);
@@ -54,6 +56,7 @@ export function tickLeader(state: RaftState): void {
   }
   if (++state.heartbeatElapsed < heartbeatTicks) return;
   state.heartbeatElapsed = 0;
+  if (state.options.lease) state.reads.skipRound();
   broadcastHeartbeat(state);
 }
 
@@ -123,11 +126,7 @@ export function startReadRound(state: RaftState): void {
 }
 
 function confirmReads(state: RaftState): void {
-  const round = quorumIndex(state.config, (id) => {
-    if (id === state.id) return state.reads.newestRound;
-    return state.progress.get(id)?.readRound ?? 0;
-  });
-  for (const read of state.reads.confirm(round)) state.readStates.push(read);
+  for (const read of state.reads.confirm(confirmedRound(state))) state.readStates.push(read);
 }
 
 /** Dissertation 3.10: bring the target level, then ask it to campaign at once. */
@@ -155,6 +154,7 @@ function continueTransfer(state: RaftState): void {
   const { id, term, log } = state;
   if (state.progress.get(target)?.match !== log.lastIndex) return;
   state.isTimeoutNowSent = true;
+  state.isLeaseVoid = true;
   const { lastIndex, lastTerm } = log;
   state.send.push({ kind: 'timeout-now', from: id, to: target, term, lastIndex, lastTerm });
 }

@@ -13,6 +13,7 @@ import {
   tickLeader,
   transferLeadership,
 } from './leader.ts';
+import { type LeaseRounds, leaseRounds } from './lease.ts';
 import { changeMembership, type MembershipChange, type MembershipRefusal } from './membership.ts';
 import type { RaftMessage, SnapshotMessage } from './message.ts';
 import { membersOf } from './quorum.ts';
@@ -101,9 +102,11 @@ export class RaftCore {
     return false;
   }
 
-  /** Stands for election now, with pre-vote. */
+  /** Stands for election now, with pre-vote; not while a lease may rest on this member (`CoreOptions.lease`). */
   campaign(): void {
-    if (this.#state.role !== 'leader') campaign(this.#state, false);
+    const { role, options, now, promisedTick } = this.#state;
+    const isBound = options.lease && now < promisedTick;
+    if (role !== 'leader' && !isBound) campaign(this.#state, false);
   }
 
   /**
@@ -236,6 +239,11 @@ export class RaftCore {
     const { electionTicksMin } = state.options;
     if (state.role === 'leader') return state.now - quorumActiveTick(state) <= electionTicksMin;
     return state.leader !== null && state.electionElapsed < electionTicksMin;
+  }
+
+  /** What a leader's lease rests on; null for who does not lead. */
+  get leaseRounds(): LeaseRounds | null {
+    return leaseRounds(this.#state);
   }
 
   /** Generation of the configuration (rule L4); null while the log is empty: such a member takes what it is given. */

@@ -30,6 +30,11 @@ export class ReadIndexQueue {
     return this.#gathering.length > 0;
   }
 
+  /** A round that no read waits for, which confirms leadership all the same. */
+  skipRound(): void {
+    this.#newest++;
+  }
+
   add(id: number): void {
     this.#gathering.push(id);
   }

@@ -88,6 +88,14 @@ export function allMatched(state: RaftState): Index {
   return state.role === 'leader' ? reachedByAll(state) : state.allMatched;
 }
 
+/** Newest round of heartbeats that a quorum has answered. */
+export function confirmedRound(state: RaftState): number {
+  return quorumIndex(state.config, (id) => {
+    if (id === state.id) return state.reads.newestRound;
+    return state.progress.get(id)?.readRound ?? 0;
+  });
+}
+
 export function broadcastHeartbeat(state: RaftState): void {
   const { id, term, commit } = state;
   const readRound = state.reads.newestRound;

@@ -29,6 +29,11 @@ export interface CoreOptions {
   readonly electionTicksMax: number;
   readonly preVote: boolean;
   readonly checkQuorum: boolean;
+  /**
+   * Members keep what a leader's lease rests on: for `electionTicksMin` after hearing a leader, and after a start, they help
+   * nobody to replace it unless it asked for that. Equal on all members.
+   */
+  readonly lease: boolean;
   /** One append request carries about this much, at least one entry. */
   readonly appendBytesMax: number;
   readonly inflightMessagesMax: number;
@@ -109,6 +114,9 @@ export class RaftState {
   heartbeatElapsed = 0;
   electionsForgone = 0;
 
+  /** Tick until which this member has promised not to elect another leader, see `CoreOptions.lease`. */
+  promisedTick = 0;
+
   /** Follower: how far the log is known to equal the present leader's. */
   matched: Index = 0;
   /** Follower: what the present leader says that all members hold. */
@@ -123,6 +131,8 @@ export class RaftState {
   transferTarget: NodeId | null = null;
   transferElapsed = 0;
   isTimeoutNowSent = false;
+  /** A voter was asked to stand for election in this term: it may win at any time, however late the request arrives. */
+  isLeaseVoid = false;
   /** Something was appended, committed or acknowledged: the members may need messages. */
   isFlushDue = false;
 
@@ -156,6 +166,8 @@ export class RaftState {
     this.configs = this.#restoreConfigs(restored);
     if (snapshot !== null) installSnapshot(this, snapshot);
     this.configs.apply(this.applied);
+    // What was promised before the start is not known any more.
+    this.promisedTick = options.lease ? options.electionTicksMin : 0;
     this.resetElectionTimer();
   }
 

@@ -16,6 +16,7 @@ function mayAsk(state: RaftState, message: VoteRequest): boolean {
 /** Leader stickiness (dissertation 4.2.3): while a leader is heard, nobody is helped to replace it but by itself. */
 function isSticky(state: RaftState, message: VoteRequest): boolean {
   if (message.transfer || message.from === state.leader) return false;
+  if (state.options.lease && state.now < state.promisedTick) return true;
   if (!state.options.checkQuorum || state.leader === null) return false;
   return state.role === 'leader' || state.electionElapsed < state.options.electionTicksMin;
 }

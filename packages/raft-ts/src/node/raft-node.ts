@@ -43,7 +43,7 @@ import { StateMachineFailure } from './member-failure.ts';
 import { MembershipChanges, membershipError } from './membership-changes.ts';
 import { toCoreRestored } from './opening.ts';
 import type { Applied } from './proposal-table.ts';
-import { Requests } from './requests.ts';
+import { type ReadPolicy, Requests } from './requests.ts';
 import { Snapshots, snapshotParts } from './snapshots.ts';
 import { nodeStatus, type RaftStatus } from './status.ts';
 import { SystemClock } from './system-clock.ts';
@@ -213,14 +213,18 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
 
   /**
    * A commit index that a quorum confirmed after this call, from any member: once the own state machine has applied it,
-   * a read is linearizable.
+   * a read is linearizable. `policy`: `readIndex` when absent; `lease` needs the option `leaseDriftMax`.
    *
    * @throws {ReadIndexFailedError | NotLeaderError | BusyError} If it was not confirmed; ask again.
+   * @throws {InvalidOptionError} If a lease is wanted and there are none.
    */
-  readIndex(): Promise<Index> {
+  readIndex({ policy = 'readIndex' }: { readonly policy?: ReadPolicy } = {}): Promise<Index> {
     if (this.#stopped !== null) return Promise.reject(this.#stopped);
+    if (policy === 'lease' && this.#options.leaseDriftMax === null) {
+      return Promise.reject(new InvalidOptionError('leaseDriftMax', 'set for a lease', null));
+    }
     return new Promise((resolve, reject) => {
-      this.#requests.readIndex((result) => {
+      this.#requests.readIndex(policy, (result) => {
         if (typeof result === 'number') resolve(result);
         else reject(result);
       });
@@ -382,6 +386,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
   /** One round: answers leave first, applying comes last and in slices. */
   #run(): void {
     const ready = this.#core.ready();
+    this.#requests.onSending();
     for (const message of ready.send) this.#transport.send(message);
     if (ready.append !== null) this.#append(ready.append);
     if (this.#generation !== this.#core.generation) {

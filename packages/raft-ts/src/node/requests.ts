@@ -13,9 +13,10 @@ import {
   ReadIndexFailedError,
 } from '../errors.ts';
 import type { RaftMetrics } from '../metrics.ts';
-import type { ResolvedOptions } from '../options.ts';
+import { leaseMs, type ResolvedOptions } from '../options.ts';
 import type { Clock, Transport } from '../ports.ts';
 import { ForwardInbox, Forwards } from './forwards.ts';
+import { Lease } from './lease.ts';
 import { ProposalTable, type Settler } from './proposal-table.ts';
 import { Transfers } from './transfers.ts';
 
@@ -32,6 +33,12 @@ interface Read {
   readonly answer: (index: Index | null) => void;
 }
 
+/**
+ * How a read is made linearizable. `readIndex`: a quorum confirms that this leader still leads. `lease`: the leader's clock
+ * tells that nobody else can lead yet, and where it does not, as `readIndex`; on other members than the leader the same.
+ */
+export type ReadPolicy = 'readIndex' | 'lease';
+
 type Outcome = ForwardedResponse['outcome'];
 
 /** What clients want of this member: proposals, reads and transfers, its own and those that other members forward. */
@@ -43,6 +50,7 @@ export class Requests<R> {
   readonly #inbox = new ForwardInbox();
   readonly #reads = new Map<number, Read>();
   readonly #transfers = new Transfers();
+  readonly #lease: Lease | null;
   /** Terms up to here may have been led before this process started. */
   readonly #bornTerm: Term;
   #readId = 0;
@@ -53,6 +61,9 @@ export class Requests<R> {
     this.#bornTerm = dependencies.core.state.term;
     this.#proposals = new ProposalTable(appliedIndex);
     this.#forwards = new Forwards(dependencies.random);
+    const durationMs = leaseMs(options);
+    const spacingMs = options.tickMs;
+    this.#lease = durationMs === null ? null : new Lease({ durationMs, spacingMs });
   }
 
   /** Proposals without an outcome yet. */
@@ -73,8 +84,27 @@ export class Requests<R> {
     }
   }
 
-  /** `answer` gets an index that a quorum confirmed after this call, or an error. */
-  readIndex(answer: (result: Index | RaftError) => void): void {
+  /** A round of heartbeats may be about to leave. */
+  onSending(): void {
+    const { core, clock } = this.#dependencies;
+    this.#lease?.note(core.leaseRounds, clock.nowMs());
+  }
+
+  /** `answer` gets an index that held after this call: by the lease if it is wanted and there is one, else by a quorum. */
+  readIndex(policy: ReadPolicy, answer: (result: Index | RaftError) => void): void {
+    if (policy === 'lease' && this.#holdsLease()) {
+      answer(this.#dependencies.core.state.commit);
+      return;
+    }
+    this.#readByQuorum(answer);
+  }
+
+  #holdsLease(): boolean {
+    const { core, clock } = this.#dependencies;
+    return this.#lease?.holds(core.leaseRounds, clock.nowMs()) ?? false;
+  }
+
+  #readByQuorum(answer: (result: Index | RaftError) => void): void {
     if (this.#reads.size + this.#forwards.size >= this.#options.limits.readsMax) {
       answer(new BusyError('queue of reads'));
       return;

@@ -23,6 +23,7 @@ export interface RecoverOptions {
   readonly appliedConfig?: ClusterConfig | null;
 }
 
+/** What a recovery works with; the defaults are the real ones, and no snapshots. */
 export interface RecoverDependencies extends Partial<SegmentLogDependencies> {
   /** The member's snapshots, if it keeps any; opened and closed here. */
   readonly snapshots?: SnapshotStore;

@@ -280,6 +280,48 @@ export const guards: readonly Guard[] = [
     ],
   },
   {
+    bug: 27,
+    guard: 'asking another member to take over ends the lease',
+    edits: [edit('core/leader', 'state.isLeaseVoid = true;', '')],
+  },
+  {
+    bug: 27,
+    guard: 'a lease waits for the first commit of the own term',
+    edits: [edit('core/lease', ' && hasOwnTermCommit(state)', '')],
+  },
+  {
+    bug: 27,
+    guard: 'the time of a lease begins when its round is sent',
+    edits: [
+      edit(
+        'node/lease',
+        'this.#startMs = this.#sent.shift()!.atMs;',
+        'this.#sent.shift();\n      this.#startMs = performance.now();',
+      ),
+    ],
+  },
+  {
+    bug: 27,
+    guard: 'a lease is measured by the clock',
+    edits: [edit('node/lease', 'nowMs - this.#startMs < this.#options.durationMs', 'true')],
+  },
+  {
+    bug: 27,
+    guard: 'a started member keeps promises that it does not remember',
+    edits: [edit('core/state', 'options.lease ? options.electionTicksMin : 0', '0')],
+  },
+  {
+    bug: 27,
+    guard: 'a promise outlives the leader that it was given to',
+    edits: [
+      edit(
+        'core/voter',
+        'if (state.options.lease && state.now < state.promisedTick) return true;',
+        '',
+      ),
+    ],
+  },
+  {
     bug: 28,
     guard: 'another data directory is another member',
     edits: [

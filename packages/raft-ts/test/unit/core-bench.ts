@@ -43,6 +43,7 @@ const defaults: Omit<CoreOptions, 'id'> = {
   electionTicksMax: electionTicks,
   preVote: true,
   checkQuorum: true,
+  lease: false,
   appendBytesMax: 1 << 20,
   inflightMessagesMax: 256,
   inflightBytesMax: 1 << 20,
