@@ -23,6 +23,7 @@ import type {
   LookupBy,
 } from '@raftwall/replicator';
 import { HookProbes } from './hook-probes.ts';
+import { type KernelTimeouts, readKernelTimeouts } from './kernel-timeouts.ts';
 
 export interface NetlinkKernelOptions {
   /** Path of a network namespace such as `/run/netns/blue`; the process's own when absent. */
@@ -142,6 +143,10 @@ export class NetlinkKernel implements Kernel {
 
   countMax(): number {
     return this.#sysctls.read('nf_conntrack_max');
+  }
+
+  timeouts(): KernelTimeouts {
+    return readKernelTimeouts(this.#sysctls);
   }
 
   hooks(): KernelHooks {

@@ -11,6 +11,7 @@ import {
 } from '@raftwall/replicator';
 import type { RaftNodeOptions, SegmentLogSettings, TcpTransportOptions } from 'raft-ts';
 import type { DaemonConfig } from './config/options.ts';
+import type { KernelTimeouts } from './kernel-timeouts.ts';
 import type { NetlinkKernelOptions } from './netlink-kernel.ts';
 
 /** Without an outcome for so long a proposal is sent again; apply tells duplicates (rule A1). */
@@ -51,8 +52,19 @@ export function kernelOptions(config: DaemonConfig): NetlinkKernelOptions {
   };
 }
 
+/** A timeout is seen renewed before it has run out elsewhere: two dumps, and time to commit. */
+const dumpsPerTimeout = 3;
+const activeIntervalMsMin = 1_000;
+
+/** Pause between two dumps of the active node. */
+function activeIntervalMs({ shortestSeconds }: KernelTimeouts): number {
+  const wantedMs = (1000 * shortestSeconds) / dumpsPerTimeout;
+  return Math.max(activeIntervalMsMin, Math.min(reconcilerDefaults.activeIntervalMs, wantedMs));
+}
+
 export function replicatorOptions(
   config: DaemonConfig,
+  timeouts: KernelTimeouts,
   kernelIncarnation: string,
   version: string,
 ): ReplicatorOptions {
@@ -76,10 +88,10 @@ export function replicatorOptions(
       foreignDeletes: capture.foreignDeletes,
       destroyHoldMs: capture.destroyHoldMs,
     },
-    applier: applierDefaults,
+    applier: { ...applierDefaults, tcpEstablishedSeconds: timeouts.tcpEstablishedSeconds },
     room: { ...roomDefaults, entriesMax: config.kernel.maxEntries },
     hooks: hooksDefaults,
-    reconciler: reconcilerDefaults,
+    reconciler: { ...reconcilerDefaults, activeIntervalMs: activeIntervalMs(timeouts) },
     activity: { ...activityDefaults, holderLostMs: cluster.timing.electionTimeoutMsMax },
     readiness: readinessDefaults,
   };

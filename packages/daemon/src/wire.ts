@@ -147,7 +147,12 @@ class WiredNode implements RunningNode {
   }
 
   #makeReplicator(storage: Storage, host: Host): Replicator {
-    const options = replicatorOptions(this.#config, kernelIncarnation(), VERSION);
+    const options = replicatorOptions(
+      this.#config,
+      host.kernel.timeouts(),
+      kernelIncarnation(),
+      VERSION,
+    );
     return new Replicator(options, storage.applied.index, {
       kernel: host.kernel,
       addresses: host.addresses,

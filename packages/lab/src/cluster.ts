@@ -18,6 +18,10 @@ export interface ClusterOptions {
   readonly rules?: RulesetOptions;
   /** Section `capture` of raftwalld's configuration. Default: empty. */
   readonly capture?: object;
+  /** Section `kernel` of the configuration of each firewall, by its number from 1. Default: empty. */
+  readonly kernel?: (index: number) => object;
+  /** Settings of every firewall's kernel, names written with dots. */
+  readonly sysctls?: Readonly<Record<string, number>>;
   /** Default: a new one, silent. */
   readonly timeline?: Timeline;
 }
@@ -162,6 +166,8 @@ export class Cluster {
         directory: join(this.directory, `fw${index}`),
         rules: options.rules ?? {},
         capture: options.capture ?? {},
+        kernel: options.kernel?.(index) ?? {},
+        sysctls: options.sysctls ?? {},
         replication: this.#replication,
       },
       this.topology,

@@ -23,6 +23,10 @@ export interface FirewallOptions {
   readonly rules: RulesetOptions;
   /** Section `capture` of raftwalld's configuration. */
   readonly capture: object;
+  /** The same of `kernel`. */
+  readonly kernel: object;
+  /** Settings of its kernel, names written with dots. */
+  readonly sysctls: Readonly<Record<string, number>>;
   /** Without it the firewall keeps its flows to itself. */
   readonly replication: boolean;
 }
@@ -56,7 +60,7 @@ export class Firewall extends EventEmitter<FirewallEvents> {
     const ipv6 = options.rules.ipv6 ?? false;
     this.keepalived = new KeepalivedDaemon({ runDirectory, stateDirectory, ipv6 });
     this.raftwall = new RaftwallDaemon({
-      ...{ index, members, ipv6, capture: options.capture },
+      ...{ index, members, ipv6, capture: options.capture, kernel: options.kernel },
       ...{ runDirectory, dataDirectory, stateDirectory },
     });
   }
@@ -80,6 +84,7 @@ export class Firewall extends EventEmitter<FirewallEvents> {
   async boot(): Promise<void> {
     this.#namespace = await this.#topology.addFirewall(this.#options.index);
     await applyRuleset(this.#namespace, this.#options.rules);
+    await this.#namespace.sysctl(this.#options.sysctls);
     this.#powered = true;
     this.#startWatch();
   }
@@ -120,6 +125,11 @@ export class Firewall extends EventEmitter<FirewallEvents> {
     await this.#topology.setLinks(index, 'up');
     this.#powered = true;
     this.#startWatch();
+  }
+
+  /** Brings the rules in anew, as after a flush. */
+  async reloadRuleset(): Promise<void> {
+    await applyRuleset(this.namespace, this.#options.rules);
   }
 
   /** SIGKILL to raftwalld alone. */

@@ -25,6 +25,7 @@ export class Namespace {
 
   /** Sets sysctls, names written with dots. */
   async sysctl(values: Readonly<Record<string, number>>): Promise<void> {
+    if (Object.keys(values).length === 0) return;
     const settings = Object.entries(values).map(([name, value]) => `${name}=${value}`);
     await this.exec('sysctl', ['-q', '-w', ...settings]);
   }

@@ -26,6 +26,8 @@ export interface RaftwallOptions {
   readonly ipv6: boolean;
   /** Section `capture` of its configuration. */
   readonly capture: object;
+  /** Section `kernel` of its configuration. */
+  readonly kernel: object;
 }
 
 /** What the lab reads of `status --json`; the rest is in the API's own description. */
@@ -150,6 +152,7 @@ function raftwallConfig(options: RaftwallOptions, socket: string): object {
     peers: { insecure: true },
     api: { socket },
     capture: options.capture,
+    kernel: options.kernel,
     vrrp: {
       mode: 'follow',
       instance: { group: 'G1' },
