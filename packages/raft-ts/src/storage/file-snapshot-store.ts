@@ -24,7 +24,7 @@ import {
   type StoredSnapshot,
 } from './snapshot-directory.ts';
 import { FileSnapshotReader } from './snapshot-reader.ts';
-import { FileSnapshotWriter, type ReceivingEnd } from './snapshot-writer.ts';
+import { FileSnapshotWriter, HeldSnapshot, type ReceivingEnd } from './snapshot-writer.ts';
 
 /** What a `FileSnapshotStore` works with; the defaults are the real ones. */
 export interface FileSnapshotDependencies {
@@ -46,8 +46,9 @@ interface Receiving {
  * names it, which is written when everything else is durable, so that after a crash the one before or the new one is
  * (rule T5).
  *
- * Fail-stop: after an error of the disk that leaves in doubt what is durable nothing becomes current any more, as with the log.
- * A disk that refuses what is being received harms that attempt alone.
+ * A disk that refuses what is being written harms that snapshot alone: its file is removed, and the next one is written into a
+ * file of its own. Only an error while one is made current latches the store, since then nobody knows which one is current on the
+ * disk: nothing becomes current any more and nothing is removed, until the store is opened again.
  */
 export class FileSnapshotStore implements SnapshotStore {
   readonly #options: FileSnapshotOptions;
@@ -161,8 +162,7 @@ export class FileSnapshotStore implements SnapshotStore {
     this.#receiving?.writer.close();
     await Promise.allSettled([this.#creating, this.#receiving?.settled]);
     for (const reader of this.#readers) reader.close();
-    while (this.#readers.size > 0)
-      await new Promise<void>((resolve) => (this.#onUnpinned = resolve));
+    while (this.#readers.size > 0) await this.#unpinned();
     await this.#turn;
     for (const { source } of [this.#current, ...this.#replaced].filter((one) => one !== null)) {
       await source.fileSystem.close(source.file);
@@ -174,12 +174,13 @@ export class FileSnapshotStore implements SnapshotStore {
   async #create(position: SnapshotPosition, content: SnapshotContent): Promise<SnapshotMeta> {
     const startMs = performance.now();
     const sequence = this.#nextSequence++;
-    const source = await this.#onDisk('a snapshot file could not be made', () =>
+    if (this.#failure !== null) throw this.#failure;
+    const source = await diskStep(this.#directory.path, 'a snapshot file could not be made', () =>
       this.#directory.createFile(sequence),
     );
     let meta: SnapshotMeta;
     try {
-      meta = await this.#latching(() => this.#fill(source, position, content));
+      meta = await this.#fill(source, position, content);
     } catch (error) {
       await this.#discard(sequence, source);
       throw error;
@@ -227,6 +228,7 @@ export class FileSnapshotStore implements SnapshotStore {
   }
 
   async #beginReceiving(meta: SnapshotMeta): Promise<SnapshotWriter> {
+    if (isDeepStrictEqual(this.current, meta)) return new HeldSnapshot(meta);
     const partial = this.#partial;
     this.#partial = null;
     if (partial !== null && isDeepStrictEqual(partial.meta, meta)) {
@@ -275,9 +277,7 @@ export class FileSnapshotStore implements SnapshotStore {
         await this.#discard(snapshot.sequence, snapshot.source);
         return;
       }
-      await this.#onDisk('a snapshot could not be made current', () =>
-        this.#directory.point(snapshot),
-      );
+      await this.#point(snapshot);
       this.#current = snapshot;
       if (before !== null) this.#replaced.add(before);
       this.#report();
@@ -285,10 +285,16 @@ export class FileSnapshotStore implements SnapshotStore {
     });
   }
 
+  /** Resolves when a reader is gone. */
+  #unpinned(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onUnpinned = resolve;
+    });
+  }
+
   #unpin(reader: FileSnapshotReader): void {
     this.#readers.delete(reader);
-    // An error is latched: whoever uses the store next gets it.
-    this.#inTurn(() => this.#prune()).catch(() => undefined);
+    void this.#inTurn(() => this.#prune());
     this.#onUnpinned();
   }
 
@@ -296,14 +302,11 @@ export class FileSnapshotStore implements SnapshotStore {
   async #prune(): Promise<void> {
     if (this.#failure !== null) return;
     const pinned = new Set([...this.#readers].map(({ snapshot }) => snapshot));
-    await this.#onDisk('an old snapshot could not be removed', async () => {
-      for (const snapshot of this.#replaced) {
-        if (pinned.has(snapshot)) continue;
-        this.#replaced.delete(snapshot);
-        await snapshot.source.fileSystem.close(snapshot.source.file);
-        await this.#directory.remove(snapshot.sequence);
-      }
-    });
+    for (const snapshot of this.#replaced) {
+      if (pinned.has(snapshot)) continue;
+      this.#replaced.delete(snapshot);
+      await this.#discard(snapshot.sequence, snapshot.source);
+    }
   }
 
   /** Best effort: what stays is removed at the next open. */
@@ -312,17 +315,14 @@ export class FileSnapshotStore implements SnapshotStore {
     await this.#directory.remove(sequence).catch(() => undefined);
   }
 
-  #onDisk<T>(refusal: string, work: () => Promise<T>): Promise<T> {
-    return this.#latching(() => diskStep(this.#directory.path, refusal, work));
-  }
-
-  async #latching<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#failure !== null) throw this.#failure;
+  async #point(snapshot: StoredSnapshot): Promise<void> {
     try {
-      return await work();
+      await this.#directory.point(snapshot);
     } catch (error) {
-      if (error instanceof StorageFailedError) this.#failure ??= error;
-      throw error;
+      await snapshot.source.fileSystem.close(snapshot.source.file).catch(() => undefined);
+      const refusal = 'a snapshot could not be made current';
+      this.#failure = new StorageFailedError(this.#directory.path, refusal, error);
+      throw this.#failure;
     }
   }
 

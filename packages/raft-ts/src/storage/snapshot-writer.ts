@@ -23,6 +23,29 @@ export interface SnapshotWriterEvents {
   onEnd(end: ReceivingEnd): void;
 }
 
+/** A snapshot of which nothing is missing: the sender has only not heard that it is current. */
+export class HeldSnapshot implements SnapshotWriter {
+  readonly meta: SnapshotMeta;
+
+  constructor(meta: SnapshotMeta) {
+    this.meta = meta;
+  }
+
+  get offset(): number {
+    return this.meta.bytes;
+  }
+
+  write(_chunk: Uint8Array, done: Done): void {
+    process.nextTick(done, new RangeError('the snapshot is complete'));
+  }
+
+  finish(done: Done): void {
+    process.nextTick(done, null);
+  }
+
+  close(): void {}
+}
+
 /** Receives the content of a snapshot; the first error is final. */
 export class FileSnapshotWriter implements SnapshotWriter {
   readonly #target: StoredSnapshot;

@@ -234,6 +234,26 @@ describe('receiving a snapshot', () => {
     await store.close();
   });
 
+  it('does not receive again what is current already', async () => {
+    const directory = newDirectory();
+    const store = new FileSnapshotStore({ directory, clusterId: 'c' });
+    await store.open();
+    const meta = metaOf(20, big);
+    const first = await receive(store, meta);
+    await write(first, big);
+    // The connection breaks before the answer.
+    first.finish(() => expect.unreachable());
+    first.close();
+    const again = await receive(store, meta);
+    expect(again.offset).toBe(big.length);
+    await expect(write(again, big)).rejects.toThrow(/is complete/);
+    await finish(again);
+    again.close();
+    expect(isSame(await currentContent(store), big)).toBe(true);
+    await store.close();
+    expect(snapshotsIn(directory)).toHaveLength(1);
+  });
+
   it('keeps nothing of a content that is not what was named', async () => {
     const directory = newDirectory();
     const store = new FileSnapshotStore({ directory, clusterId: 'c' });
@@ -265,19 +285,58 @@ describe('receiving a snapshot', () => {
 });
 
 describe('a disk that refuses', () => {
-  const calls = ['write', 'dataSync', 'rename', 'syncDirectory'] as const;
-  const cases = calls.flatMap((call) => ['EIO', 'ENOSPC'].map((code) => ({ call, code })));
+  const codes = ['EIO', 'ENOSPC'];
+  const steps = [
+    { call: 'open', nth: 1 },
+    { call: 'write', nth: 1 },
+    { call: 'dataSync', nth: 1 },
+  ] as const;
+  const filling = steps.flatMap((step) => codes.map((code) => ({ ...step, code })));
 
-  it.each(cases)(
-    'B21: $call failing with $code while one is made latches the store',
+  it.each(filling)(
+    '$call failing with $code while one is made harms that one alone',
     async (fault) => {
       const directory = newDirectory();
       const disk = new FaultyFileSystem(nodeFileSystem);
       const store = new FileSnapshotStore({ directory, clusterId: 'c' }, { fileSystem: disk });
       await store.open();
       await create(store, 3, [other]);
-      const { call, code } = fault;
-      disk.add({ call, nth: 1, effect: { kind: 'error', code } });
+      const { call, nth, code } = fault;
+      disk.add({ call, nth, effect: { kind: 'error', code } });
+      await expect(create(store, 8, [big])).rejects.toMatchObject({
+        code: 'ERR_RAFT_STORAGE_FAILED',
+        cause: { code },
+      });
+      expect(snapshotsIn(directory)).toHaveLength(1);
+      expect(isSame(await currentContent(store), other)).toBe(true);
+      await create(store, 9, [big]);
+      expect(isSame(await currentContent(store), big)).toBe(true);
+      expect(store.failure).toBeNull();
+      await store.close();
+    },
+  );
+
+  const cases = [
+    { call: 'syncDirectory', nth: 1 },
+    { call: 'open', nth: 2 },
+    { call: 'dataSync', nth: 2 },
+    { call: 'rename', nth: 1 },
+  ].flatMap((step) => codes.map((code) => ({ ...step, code }))) as readonly {
+    readonly call: 'syncDirectory' | 'open' | 'dataSync' | 'rename';
+    readonly nth: number;
+    readonly code: string;
+  }[];
+
+  it.each(cases)(
+    'B21: $call $nth failing with $code while one is made current latches the store',
+    async (fault) => {
+      const directory = newDirectory();
+      const disk = new FaultyFileSystem(nodeFileSystem);
+      const store = new FileSnapshotStore({ directory, clusterId: 'c' }, { fileSystem: disk });
+      await store.open();
+      await create(store, 3, [other]);
+      const { call, nth, code } = fault;
+      disk.add({ call, nth, effect: { kind: 'error', code } });
       const failed = await create(store, 8, [big]).catch((error: Error) => error);
       expect(failed).toBeInstanceOf(StorageFailedError);
       expect(failed).toMatchObject({ cause: { code } });
