@@ -39,6 +39,7 @@ export {
 } from './errors.ts';
 export type { Counter, Histogram, RaftMetrics } from './metrics.ts';
 export type { Listener } from './node/emitter.ts';
+export type { GivenUpReason } from './node/promoter.ts';
 export type { Applied } from './node/proposal-table.ts';
 export { type RaftEvents, RaftNode, type RaftNodeDependencies } from './node/raft-node.ts';
 export type { ReadPolicy } from './node/requests.ts';

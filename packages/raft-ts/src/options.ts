@@ -76,6 +76,11 @@ export interface RaftNodeOptions {
    * 0 or more. Equal on all members; null when absent: no leases, and `readIndex` asks a quorum each time.
    */
   readonly leaseDriftMax?: number | null;
+  /**
+   * Learners that the leader makes voters when they are level: all, or those for which it is true. None when absent: `promote`
+   * does it.
+   */
+  readonly autoPromote?: boolean | ((id: NodeId) => boolean);
   /** Longest time that applying may hold the loop in one go, milliseconds; 2. */
   readonly applySliceMs?: number;
   /** Entries that compaction always leaves, so that a member that is a little behind needs no snapshot; 4,096. */
@@ -99,6 +104,7 @@ export interface ResolvedOptions {
   readonly proposalTimeoutMs: number;
   readonly readTimeoutMs: number;
   readonly leaseDriftMax: number | null;
+  readonly autoPromote: ((id: NodeId) => boolean) | null;
   readonly applySliceMs: number;
   readonly compactionTrailingEntries: number;
   readonly snapshotEntriesMax: number | null;
@@ -133,6 +139,13 @@ function resolveTiming(timing: RaftNodeOptions['timing']): TimingOptions {
   return profile;
 }
 
+function resolveAutoPromote(
+  option: RaftNodeOptions['autoPromote'],
+): ResolvedOptions['autoPromote'] {
+  if (typeof option === 'function') return option;
+  return option === true ? () => true : null;
+}
+
 /** Fills in defaults and checks. @throws {InvalidOptionError} If a value cannot work. */
 export function resolveOptions(options: RaftNodeOptions): ResolvedOptions {
   const timing = resolveTiming(options.timing);
@@ -152,6 +165,7 @@ export function resolveOptions(options: RaftNodeOptions): ResolvedOptions {
     proposalTimeoutMs: options.proposalTimeoutMs ?? 10_000,
     readTimeoutMs: options.readTimeoutMs ?? 5_000,
     leaseDriftMax: options.leaseDriftMax ?? null,
+    autoPromote: resolveAutoPromote(options.autoPromote),
     applySliceMs: options.applySliceMs ?? 2,
     compactionTrailingEntries: options.compactionTrailingEntries ?? 4096,
     snapshotEntriesMax: options.snapshotEntriesMax ?? null,

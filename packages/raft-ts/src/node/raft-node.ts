@@ -35,13 +35,13 @@ import type {
   StateMachine,
   Transport,
 } from '../ports.ts';
-import { parseAddress } from '../transport/address.ts';
 import { ApplyLoop } from './apply-loop.ts';
 import { CompactionLimit } from './compaction.ts';
 import { Emitter } from './emitter.ts';
 import { StateMachineFailure } from './member-failure.ts';
-import { MembershipChanges, membershipError } from './membership-changes.ts';
+import { Membership } from './membership.ts';
 import { toCoreRestored } from './opening.ts';
+import type { GivenUpReason } from './promoter.ts';
 import type { Applied } from './proposal-table.ts';
 import { type ReadPolicy, Requests } from './requests.ts';
 import { Snapshots, snapshotParts } from './snapshots.ts';
@@ -72,6 +72,10 @@ export interface RaftEvents {
   applied: readonly [index: Index];
   /** Another configuration holds now. */
   config: readonly [config: ClusterConfig];
+  /** A learner has become a voter by itself (`autoPromote`). */
+  learnerPromoted: readonly [id: NodeId];
+  /** A learner does not get level; it is tried again later. */
+  promotionGivenUp: readonly [id: NodeId, why: GivenUpReason];
   /** A snapshot of the own state is durable. */
   snapshotCreated: readonly [meta: SnapshotMeta];
   /** A member has received a snapshot. */
@@ -109,7 +113,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
   readonly #metrics: RaftMetrics | null;
   readonly #core: RaftCore;
   readonly #requests: Requests<R>;
-  readonly #membershipChanges = new MembershipChanges();
+  readonly #membership: Membership;
   readonly #applyLoop: ApplyLoop<R>;
   readonly #snapshots: Snapshots | null;
   readonly #compactionLimit: CompactionLimit;
@@ -170,6 +174,13 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
       ...{ core, stateMachine, snapshots: this.#snapshots },
     });
     this.#requests = new Requests(options, stateMachine.appliedIndex, parts);
+    this.#membership = new Membership(options, {
+      ...{ core, clock, schedule: () => this.#schedule() },
+      listener: {
+        onPromoted: (id) => this.emit('learnerPromoted', id),
+        onPromotionGivenUp: (id, why) => this.emit('promotionGivenUp', id, why),
+      },
+    });
     this.#applyLoop = new ApplyLoop(options.applySliceMs, {
       stateMachine: guarded(stateMachine),
       clock,
@@ -259,17 +270,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     { ifConfigId }: { readonly ifConfigId?: Index } = {},
   ): Promise<ClusterConfig> {
     if (this.#stopped !== null) return Promise.reject(this.#stopped);
-    for (const [id, address] of Object.entries(change.add ?? {})) {
-      if (parseAddress(address) !== null) continue;
-      return Promise.reject(new InvalidOptionError(`address of ${id}`, 'host:port', address));
-    }
-    const begun = this.#core.changeMembership(change, ifConfigId ?? null);
-    if ('reason' in begun) {
-      return Promise.reject(membershipError(begun, this.#core.state.leader));
-    }
-    this.#schedule();
-    const deadlineMs = this.#clock.nowMs() + this.#options.proposalTimeoutMs;
-    return this.#membershipChanges.wait(begun, deadlineMs);
+    return this.#membership.change(change, ifConfigId ?? null);
   }
 
   /** Adds a member that gets the log and has no vote, see `changeMembership`. */
@@ -444,7 +445,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
       }
       this.#requests.onTick();
       this.#snapshots?.onTick();
-      this.#membershipChanges.expire(this.#clock.nowMs());
+      this.#membership.onTick();
       if (this.#core.hasReady()) this.#schedule();
     });
   }
@@ -455,7 +456,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     this.#metrics?.appliedEntriesTotal.inc(entries.length);
     this.#metrics?.applySliceSeconds.observe(tookMs / 1000);
     this.#requests.onApplied(entries, results);
-    this.#membershipChanges.onApplied(entries);
+    this.#membership.onApplied(entries);
     this.emit('applied', index);
     if (this.#snapshots?.onApplied(entries)) this.#takeSnapshot();
   }
@@ -470,7 +471,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
 
   #onRestored(meta: SnapshotMeta): void {
     this.#requests.onRestored(meta.lastIndex);
-    this.#membershipChanges.skipTo(meta.lastIndex);
+    this.#membership.onRestored(meta.lastIndex);
     this.emit('snapshotInstalled', meta);
     this.emit('applied', meta.lastIndex);
   }
@@ -524,7 +525,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     this.#ticker.stop();
     this.#snapshots?.close();
     this.#requests.failAll(reason);
-    this.#membershipChanges.failAll(reason);
+    this.#membership.failAll(reason);
   }
 }
 
