@@ -8,7 +8,7 @@ import { parseAddress } from '../transport/address.ts';
 import { MembershipChanges, membershipError } from './membership-changes.ts';
 import { type GivenUpReason, Promoter } from './promoter.ts';
 
-export interface MembershipListener {
+interface MembershipListener {
   onPromoted(id: NodeId): void;
   onPromotionGivenUp(id: NodeId, why: GivenUpReason): void;
 }
