@@ -29,7 +29,13 @@ export default defineConfig({
         },
       },
       {
-        test: { name: 'sim', include: ['packages/*/test/sim/**/*.test.ts'], testTimeout: 900_000 },
+        test: {
+          name: 'sim',
+          include: ['packages/*/test/sim/**/*.test.ts'],
+          // Each file may use all cores.
+          fileParallelism: false,
+          testTimeout: 900_000,
+        },
       },
       {
         test: {

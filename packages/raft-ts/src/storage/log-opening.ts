@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import path from 'node:path';
 import { StorageCorruptionError, StorageIdentityError } from './errors.ts';
-import { dataSyncAsync, type FileSystem } from './file-system.ts';
+import { dataSyncAsync, type FileSystem, writeAsync } from './file-system.ts';
 import { type RecoveredLog, recoverLog, votePath } from './log-recovery.ts';
 import type { SegmentLogOptions } from './options.ts';
 import { segmentSequence } from './segment.ts';
@@ -123,7 +123,7 @@ async function restore(opening: Opening): Promise<SegmentList> {
     // torn mark comes before the cut, so that no crash can lose it.
     await fileSystem.syncDirectory(directory);
     await vote.update({ tornLog: vote.state.tornLog || log.isTorn });
-    await dataSyncAsync(fileSystem, log.segments.at(-1)!.file);
+    await writeLastGroupAgain(fileSystem, log);
     const segments = new SegmentList(fileSystem, log.segments);
     if (!log.isClean) await cutTail(opening, segments);
     await removeObsolete(fileSystem, log);
@@ -132,6 +132,20 @@ async function restore(opening: Opening): Promise<SegmentList> {
     for (const { file } of log.segments) await fileSystem.close(file).catch(() => undefined);
     throw error;
   }
+}
+
+/**
+ * A sync of the last group may have failed, and the process have started again since: then the page cache shows the group
+ * while the disk lacks it, and a sync alone would call it durable without writing anything. Earlier groups were synced.
+ */
+async function writeLastGroupAgain(fileSystem: FileSystem, log: RecoveredLog): Promise<void> {
+  const { file, end } = log.segments.at(-1)!;
+  const group = Buffer.alloc(end - log.lastGroupOffset);
+  if (group.length > 0) {
+    fileSystem.read(file, group, log.lastGroupOffset);
+    await writeAsync(fileSystem, file, group, log.lastGroupOffset);
+  }
+  await dataSyncAsync(fileSystem, file);
 }
 
 /** The log goes on in a new segment, which makes whatever follows the last good record meaningless. */

@@ -18,6 +18,8 @@ export interface RecoveredLog {
   readonly segments: Segment[];
   /** Files that a truncation or a compaction left behind. */
   readonly obsolete: readonly SegmentFile[];
+  /** Where the last group of the last segment begins; the segment's end when it has none. */
+  readonly lastGroupOffset: number;
   /** The last segment ends where the next group may begin. */
   readonly isClean: boolean;
   /** A torn last group is not part of `segments` (rule L3). */
@@ -40,14 +42,16 @@ export async function recoverLog(
     const segments: Segment[] = [];
     let isClean = true;
     let isTorn = false;
+    let lastGroupOffset = 0;
     for (const [position, file] of live.entries()) {
       const next = live[position + 1]?.header ?? null;
       const content = scanSegment(file.path, readImage(fileSystem, file), file.header, next);
       segments.push(makeSegment(file, content));
-      ({ isClean, isTorn } = content);
+      ({ isClean, isTorn, lastGroupOffset } = content);
     }
     checkSyncedPosition(segments, vote);
-    return { segments, obsolete: files.filter((file) => !live.includes(file)), isClean, isTorn };
+    const obsolete = files.filter((file) => !live.includes(file));
+    return { segments, obsolete, lastGroupOffset, isClean, isTorn };
   } catch (error) {
     for (const file of files) await fileSystem.close(file.file);
     throw error;

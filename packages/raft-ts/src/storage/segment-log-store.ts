@@ -28,6 +28,8 @@ export interface SegmentLogDependencies {
   readonly randomBytes: (count: number) => Uint8Array;
   /** Keeps other processes from the directory. */
   readonly lockDirectory: (directory: string) => Promise<Unlock>;
+  /** Calls back once, after `delayMs`, without keeping the process alive; returns the way to cancel. */
+  readonly setTimer: (delayMs: number, callback: () => void) => () => void;
 }
 
 interface OpenLog {
@@ -57,7 +59,7 @@ export class SegmentLogStore implements LogStore {
   #isAppending = false;
   #onIdle: (() => void) | null = null;
   #buffer = Buffer.alloc(0);
-  #positionTimer: NodeJS.Timeout | null = null;
+  #cancelPosition: (() => void) | null = null;
   #isPositionDue = false;
   #compaction: Promise<void> = Promise.resolve();
 
@@ -69,6 +71,7 @@ export class SegmentLogStore implements LogStore {
       metrics: null,
       randomBytes,
       lockDirectory,
+      setTimer: setUnrefTimer,
       ...dependencies,
     };
     this.#cache = new EntryCache(this.#options.cacheBytesMax);
@@ -135,7 +138,7 @@ export class SegmentLogStore implements LogStore {
     const complete = (error: unknown): void => this.#complete(error, startMs, done);
     const problem = this.#failure ?? this.#findProblem(batch);
     if (problem !== null) {
-      process.nextTick(complete, problem);
+      queueMicrotask(() => complete(problem));
       return;
     }
     const { hardState, reset, truncateFrom, entries, clearTorn } = batch;
@@ -195,8 +198,8 @@ export class SegmentLogStore implements LogStore {
       });
     }
     await this.#compaction;
-    if (this.#positionTimer !== null) clearTimeout(this.#positionTimer);
-    this.#positionTimer = null;
+    this.#cancelPosition?.();
+    this.#cancelPosition = null;
     this.#log = null;
     const { fileSystem } = this.#dependencies;
     try {
@@ -390,14 +393,13 @@ export class SegmentLogStore implements LogStore {
   /** Rule L2: at least every second the vote file learns how far the log surely reaches. */
   #notePositionSoon(): void {
     if (this.#isPositionDue) this.#notePosition();
-    if (this.#positionTimer !== null) return;
-    this.#positionTimer = setTimeout(() => {
-      this.#positionTimer = null;
+    if (this.#cancelPosition !== null) return;
+    this.#cancelPosition = this.#dependencies.setTimer(this.#options.positionIntervalMs, () => {
+      this.#cancelPosition = null;
       // A truncation may be under way: the position that memory holds could be about to go.
       if (this.#isAppending) this.#isPositionDue = true;
       else this.#notePosition();
-    }, this.#options.positionIntervalMs);
-    this.#positionTimer.unref();
+    });
   }
 
   #notePosition(): void {
@@ -476,6 +478,12 @@ export class SegmentLogStore implements LogStore {
     if (this.#log === null) throw this.#misuse('the store is not open');
     return this.#log;
   }
+}
+
+function setUnrefTimer(delayMs: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, delayMs);
+  timer.unref();
+  return () => clearTimeout(timer);
 }
 
 function positionOf(segments: SegmentList): LogId {

@@ -17,6 +17,8 @@ export interface SegmentContent {
   readonly end: number;
   /** CRC of the last record before `end`. */
   readonly crc: number;
+  /** Where the last group before `end` begins; `end` when there is none. */
+  readonly lastGroupOffset: number;
   /** Nothing but zeros follow `end`, and the last group has its footer: appending can go on here. */
   readonly isClean: boolean;
   /** A last group was written in part, or something else was, and is cut (rule L3). */
@@ -47,6 +49,7 @@ class SegmentScan {
   readonly #next: SegmentHeader | null;
   readonly #entries: EntryIndex;
   #position = segmentHeaderBytes;
+  #lastGroupOffset: number | null = null;
   #crc: number;
   #previousTerm: number;
   /** Where the open group begins, and the chain's value there; null between groups. */
@@ -111,6 +114,7 @@ class SegmentScan {
       record.bodyOffset === group.offset &&
       record.count === record.index - group.firstIndex + 1;
     if (!isOfGroup) this.#fail('a footer that does not fit its group');
+    this.#lastGroupOffset = group.offset;
     this.#group = null;
   }
 
@@ -125,8 +129,11 @@ class SegmentScan {
     if (footer !== null) this.#fail(`damaged, though a whole footer follows at ${footer}`);
     const isTorn = !isZero(this.#image, isBodyWhole ? position + footerBytes : position);
     if (group === null) return this.#content(!isTorn, isTorn);
-    // Groups behind a footer that was damaged later may be gone with it, and nothing here would tell.
-    if (isBodyWhole) return this.#content(false, true);
+    if (isBodyWhole) {
+      // Groups behind a footer that was damaged later may be gone with it, and nothing here would tell.
+      this.#lastGroupOffset = group.offset;
+      return this.#content(false, true);
+    }
     this.#entries.truncate(group.firstIndex);
     this.#position = group.offset;
     this.#crc = group.crc;
@@ -138,6 +145,7 @@ class SegmentScan {
       entries: this.#entries,
       end: this.#position,
       crc: this.#crc,
+      lastGroupOffset: this.#lastGroupOffset ?? this.#position,
       isClean,
       isTorn,
     };

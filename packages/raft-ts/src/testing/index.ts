@@ -4,10 +4,12 @@ export {
   findViolations,
   HistoryTooAmbiguousError,
   isLinearizable,
+  judgeHistories,
   type RegisterOperation,
   registerModel,
   type SequentialModel,
   type Timed,
+  type Verdict,
 } from './linearizability.ts';
 export {
   type LogStoreCheck,

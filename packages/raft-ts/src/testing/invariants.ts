@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { Message } from '../core/message.ts';
 import type { RaftState } from '../core/state.ts';
 import type { ClusterConfig, Entry, HardState, Index, LogId, NodeId, Term } from '../core/types.ts';
@@ -16,6 +17,13 @@ interface Watermark {
   term: Term;
   /** Set while it leads in `term`: what its next commit must be counted by. */
   config: ClusterConfig | null;
+}
+
+/** Members that keep their log in files have copies. */
+function isSame(a: Entry, b: Entry): boolean {
+  return (
+    a === b || (a.term === b.term && a.type === b.type && Buffer.compare(a.data, b.data) === 0)
+  );
 }
 
 function keyOf(index: Index, term: Term): string {
@@ -93,7 +101,7 @@ export class Invariants {
   applied(id: NodeId, entry: Entry): void {
     const before = this.#applied[entry.index];
     if (before === undefined) this.#applied[entry.index] = entry;
-    else if (before !== entry) {
+    else if (!isSame(before, entry)) {
       throw new InvariantError(`state machine safety: ${id} applied another entry ${entry.index}`);
     }
     if (this.#committed[entry.index] !== entry.term) {
@@ -114,7 +122,7 @@ export class Invariants {
     const key = keyOf(entry.index, entry.term);
     const before = this.#seen.get(key);
     if (before === undefined) this.#seen.set(key, { entry, prevTerm });
-    else if (before.entry !== entry || before.prevTerm !== prevTerm) {
+    else if (!isSame(before.entry, entry) || before.prevTerm !== prevTerm) {
       throw new InvariantError(`log matching: two entries are ${key}`);
     }
   }

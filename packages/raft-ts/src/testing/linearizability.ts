@@ -114,9 +114,38 @@ export const registerModel: SequentialModel<string | null, RegisterOperation> = 
   },
 };
 
+export interface Verdict {
+  /** Keys whose histories are not linearizable. */
+  readonly violations: readonly string[];
+  /** Keys whose histories are too ambiguous to decide: they prove nothing. */
+  readonly undecided: readonly string[];
+}
+
 /**
- * The keys of a key-value store whose histories are not linearizable. A history is linearizable exactly if that of every
- * single key is (locality: Herlihy and Wing 1990, theorem 1), so each is searched alone.
+ * Judges the histories of a key-value store by key. A history is linearizable exactly if that of every single key is
+ * (locality: Herlihy and Wing 1990, theorem 1; Lowe 2017 calls it partitioning), so each is searched alone.
+ */
+export function judgeHistories(
+  histories: ReadonlyMap<string, readonly Timed<RegisterOperation>[]>,
+  configurationsMax?: number,
+): Verdict {
+  const violations: string[] = [];
+  const undecided: string[] = [];
+  for (const [key, history] of histories) {
+    try {
+      if (!isLinearizable(history, registerModel, configurationsMax)) violations.push(key);
+    } catch (error) {
+      if (!(error instanceof HistoryTooAmbiguousError)) throw error;
+      undecided.push(key);
+    }
+  }
+  return { violations, undecided };
+}
+
+/**
+ * The keys of a key-value store whose histories are not linearizable.
+ *
+ * @throws {HistoryTooAmbiguousError} If one cannot be decided.
  */
 export function findViolations(
   histories: ReadonlyMap<string, readonly Timed<RegisterOperation>[]>,

@@ -12,6 +12,12 @@ import type { AppendBatch, LogStore, RestoredState } from '../ports.ts';
 /** When an append becomes durable: calls `commit` once, now or later. The store never overlaps two appends. */
 export type SyncDelay = (commit: () => void) => void;
 
+/**
+ * What a power cut leaves of the append in flight: nothing, term and vote alone, all of it though nobody heard of it, or term
+ * and vote and a group of entries that is torn (rule L3).
+ */
+export type CrashOutcome = 'lost' | 'hard-state' | 'kept' | 'torn';
+
 interface Image {
   hardState: HardState;
   tornLog: boolean;
@@ -36,7 +42,7 @@ export class MemoryLogStore implements LogStore {
   #lastGroup = 0;
   #life = 0;
   #failure: Error | null = null;
-  #isAppending = false;
+  #inFlight: AppendBatch | null = null;
 
   constructor(delay: SyncDelay = queueMicrotask, incarnation = '0'.repeat(32)) {
     this.#delay = delay;
@@ -63,12 +69,12 @@ export class MemoryLogStore implements LogStore {
   }
 
   append(batch: AppendBatch, done: (error: Error | null) => void): void {
-    if (this.#isAppending) throw new Error('two appends at once');
-    this.#isAppending = true;
+    if (this.#inFlight !== null) throw new Error('two appends at once');
+    this.#inFlight = batch;
     const life = this.#life;
     this.#delay(() => {
       if (life !== this.#life) return;
-      this.#isAppending = false;
+      this.#inFlight = null;
       this.#failure ??= this.#refusal(batch);
       if (this.#failure === null) this.#persist(batch);
       done(this.#failure);
@@ -110,14 +116,32 @@ export class MemoryLogStore implements LogStore {
 
   close(): Promise<void> {
     this.#life++;
-    this.#isAppending = false;
+    this.#inFlight = null;
     return Promise.resolve();
   }
 
-  /** Power is lost: the append in flight is gone, and nobody hears of it. */
-  crash(): void {
+  /** Power is lost, and nobody hears what became of the append in flight; a failed store works again. */
+  crash(outcome: CrashOutcome = 'lost'): void {
+    const batch = this.#inFlight;
     this.#life++;
-    this.#isAppending = false;
+    this.#inFlight = null;
+    this.#failure = null;
+    if (batch === null || outcome === 'lost' || this.#refusal(batch) !== null) return;
+    if (outcome === 'kept') {
+      this.#persist(batch);
+      return;
+    }
+    const { hardState, reset, truncateFrom } = batch;
+    const isTorn = outcome === 'torn' && batch.entries.length > 0;
+    // The steps of an append are durable in order, so what is torn comes last.
+    this.#persist({
+      hardState,
+      reset: isTorn ? reset : null,
+      truncateFrom: isTorn ? truncateFrom : null,
+      entries: [],
+      clearTorn: false,
+    });
+    if (isTorn) this.#durable.tornLog = true;
   }
 
   /** Number of durable entries that `tear` would take. */

@@ -15,6 +15,7 @@ export class SimClock implements Clock {
   #heap: Event[] = [];
   #nowMs = 0;
   #sequence = 0;
+  #isTurnDue = false;
 
   nowMs(): number {
     return this.#nowMs;
@@ -31,14 +32,40 @@ export class SimClock implements Clock {
     this.#push(this.#nowMs, callback);
   }
 
+  /** What the present event settled is awaited in chains of promises: all of them run before the next event of `play`. */
+  needTurn(): void {
+    this.#isTurnDue = true;
+  }
+
   /** Runs everything that is due up to `untilMs`. */
   runUntil(untilMs: number): void {
-    while (this.#heap.length > 0 && this.#heap[0]!.atMs <= untilMs) {
-      const event = this.#pop();
-      this.#nowMs = event.atMs;
-      event.callback?.();
+    while (this.#isDue(untilMs)) this.#runNext();
+    this.#nowMs = untilMs;
+  }
+
+  /** As `runUntil`; whoever waits for a promise that an event settled hears of it before the next event. */
+  async play(untilMs: number): Promise<void> {
+    while (this.#isDue(untilMs)) {
+      this.#runNext();
+      if (this.#isTurnDue) await this.#turn();
+      else await null;
     }
     this.#nowMs = untilMs;
+  }
+
+  async #turn(): Promise<void> {
+    this.#isTurnDue = false;
+    await new Promise(setImmediate);
+  }
+
+  #isDue(untilMs: number): boolean {
+    return this.#heap.length > 0 && this.#heap[0]!.atMs <= untilMs;
+  }
+
+  #runNext(): void {
+    const event = this.#pop();
+    this.#nowMs = event.atMs;
+    event.callback?.();
   }
 
   #push(atMs: number, callback: () => void): Event {

@@ -1,72 +1,112 @@
+import type { Message, RaftMessage } from '../core/message.ts';
 import { RaftCore } from '../core/raft.ts';
 import type { CommitRule, RaftState } from '../core/state.ts';
-import type { Entry, HardState, Index, NodeId } from '../core/types.ts';
+import type { Index, NodeId } from '../core/types.ts';
 import { RaftNode } from '../node/raft-node.ts';
 import type { ResolvedOptions } from '../options.ts';
-import type { AppendBatch, Clock, StateMachine } from '../ports.ts';
-import type { Invariants } from './invariants.ts';
-import { MemoryLogStore } from './memory-log-store.ts';
+import type { AppendBatch, Clock, LogStore, RestoredState, Transport } from '../ports.ts';
+import { StorageCorruptionError, StorageFailedError } from '../storage/errors.ts';
+import type { Coverage } from './coverage.ts';
+import { DurableRecord } from './durable-record.ts';
+import { InvariantError, type Invariants } from './invariants.ts';
+import { MemberClock } from './member-clock.ts';
+import { ObservedLogStore } from './observed-log-store.ts';
 import type { Random } from './random.ts';
 import type { SimClock } from './sim-clock.ts';
 import type { SimNetwork } from './sim-network.ts';
+import { type Outcome, SimStateMachine } from './sim-state-machine.ts';
+import type { OpenedStore, SimStorage, StopKind } from './sim-storage.ts';
 
-export interface SimWorld {
+interface SimWorld {
   readonly clock: SimClock;
   readonly network: SimNetwork;
   readonly random: Random;
   readonly invariants: Invariants;
-  readonly syncMsMax: number;
+  readonly coverage: Coverage;
   readonly commitRule: CommitRule;
-  readonly fail: (error: Error) => void;
+  readonly fail: (error: unknown) => void;
   readonly onLeader: (member: SimMember) => void;
   readonly trace: (line: () => string) => void;
 }
 
-/** Tells the invariants what reaches the log. */
-class ObservedLogStore extends MemoryLogStore {
-  onAppend: (batch: AppendBatch) => void = () => {};
-  onDurable: (batch: AppendBatch, before: HardState) => void = () => {};
+export interface SimMemberDependencies extends SimWorld {
+  readonly storage: SimStorage;
+}
 
-  override append(batch: AppendBatch, done: (error: Error | null) => void): void {
-    this.onAppend(batch);
-    const before = this.hardState;
-    super.append(batch, (error) => {
-      if (error === null) this.onDurable(batch, before);
-      done(error);
-    });
-  }
+/** `failed`: the disk refused and the member stopped for good. `refused`: its log is damaged and it does not start. */
+export type Phase = 'down' | 'opening' | 'up' | 'failed' | 'refused';
+
+interface Waiter {
+  readonly index: Index;
+  readonly resolve: () => void;
+}
+
+/** These are questions of clients or to a possible electorate: they promise nothing. */
+const promiseless: ReadonlySet<string> = new Set([
+  'pre-vote',
+  'pre-vote-response',
+  'propose',
+  'read-index',
+  'transfer',
+  'forward-response',
+]);
+
+function isPromise(message: Message): message is RaftMessage {
+  return !promiseless.has(message.kind);
+}
+
+function isOfDisk(error: unknown): boolean {
+  if (error instanceof StorageFailedError || error instanceof StorageCorruptionError) return true;
+  return error instanceof Error && error.cause !== undefined && isOfDisk(error.cause);
 }
 
 /** One member through its lives: runs, pauses, crashes, starts again. */
 export class SimMember {
   readonly id: NodeId;
-  readonly store: ObservedLogStore;
-  node: RaftNode<Index> | null = null;
+  readonly storage: SimStorage;
+  readonly clock: MemberClock;
+  /** What its storage has called durable. */
+  readonly durable: DurableRecord;
+  node: RaftNode<Outcome> | null = null;
   life = 0;
-  /** What the state machine would have on disk. */
-  checkpoint: Index = 0;
+  /** Its data are lost for good: it counts no more until it is added anew. */
+  isDestroyed = false;
+  /** Called once, when the next append is handed to the store. */
+  onNextAppend: (() => void) | null = null;
   readonly #options: ResolvedOptions;
-  readonly #world: SimWorld;
+  readonly #world: SimMemberDependencies;
+  #phase: Phase = 'down';
   #core: RaftCore | null = null;
+  #store: ObservedLogStore | null = null;
+  #stateMachine: SimStateMachine | null = null;
+  /** What the state machine has on disk. */
+  #checkpoint: { readonly index: Index; readonly content: Uint8Array } | null = null;
+  #cutIndex: Index = 0;
+  #isDiskFaulty = false;
   #isPaused = false;
   #backlog: (() => void)[] = [];
+  #waiters: Waiter[] = [];
 
-  constructor(id: NodeId, options: ResolvedOptions, world: SimWorld) {
+  constructor(id: NodeId, options: ResolvedOptions, dependencies: SimMemberDependencies) {
     this.id = id;
     this.#options = options;
-    this.#world = world;
-    this.store = new ObservedLogStore((commit) => {
-      const { clock, random, syncMsMax } = world;
-      clock.setTimer(random.between(0.05, syncMsMax), this.#alive(commit));
-    });
-    this.store.onAppend = (batch) => this.#onAppend(batch);
-    this.store.onDurable = ({ hardState }, before) => {
-      if (hardState !== null) world.invariants.hardStateChanged(id, before, hardState);
-    };
+    this.#world = dependencies;
+    this.storage = dependencies.storage;
+    this.durable = new DurableRecord(id);
+    this.clock = new MemberClock(dependencies.clock, dependencies.random);
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Its disk was made to fail, and it may not have noticed yet. */
+  get isDiskFaulty(): boolean {
+    return this.#isDiskFaulty;
   }
 
   get isUp(): boolean {
-    return this.node !== null;
+    return this.#phase === 'up';
   }
 
   get isPaused(): boolean {
@@ -77,47 +117,46 @@ export class SimMember {
     return this.#core?.state ?? null;
   }
 
-  start(): void {
-    const { network, random, invariants } = this.#world;
-    this.life++;
-    invariants.restarted(this.id);
-    const transport = network.transport(this.id);
-    this.node = new RaftNode<Index>(
-      this.#options,
-      {
-        store: this.store,
-        transport: { ...transport, start: (receive) => this.#listen(transport, receive) },
-        stateMachine: this.#stateMachine(),
-        clock: this.#clock(),
-        random: () => random.next(),
-      },
-      this.store.restore(),
-      (options, dependencies, restored) => {
-        const { commitRule } = this.#world;
-        this.#core = new RaftCore(options, { ...dependencies, commitRule }, restored);
-        return this.#core;
-      },
-    );
-    this.node.on('failed', (error) => this.#world.fail(error));
-    this.node.on('storageFailed', (error) => this.#world.fail(error));
-    this.node.on('role', (role, term) => {
-      this.#world.trace(() => `${this.id} is ${role} in term ${term}`);
-      if (role === 'leader') this.#world.onLeader(this);
-    });
-    this.#world.trace(() => `${this.id} starts, log to ${this.store.lastIndex}`);
-    void this.node.start();
+  /** Up to here the state machine needs the log no more. */
+  get checkpointIndex(): Index {
+    return this.#checkpoint?.index ?? 0;
   }
 
-  /** Power cut: everything not durable is gone. */
-  crash(): void {
-    this.#world.trace(() => `${this.id} crashes`);
+  /** Up to here the log is gone. */
+  get cutIndex(): Index {
+    return this.#cutIndex;
+  }
+
+  start(): void {
+    if (this.#phase !== 'down') return;
+    const life = ++this.life;
+    this.#phase = 'opening';
+    this.storage.open().then(
+      (opened) => {
+        if (life === this.life) this.#attempt(() => this.#tryJoin(opened));
+      },
+      (error: unknown) => {
+        if (life === this.life) this.#attempt(() => this.#onRefused(error));
+      },
+    );
+  }
+
+  /** The process is gone, with `power` also what was not synced. */
+  crash(kind: StopKind): void {
+    this.#world.trace(() => `${this.id} crashes (${kind})`);
     this.life++;
+    this.#phase = 'down';
     this.node = null;
     this.#core = null;
+    this.#store = null;
+    this.#stateMachine = null;
     this.#isPaused = false;
+    this.#isDiskFaulty = false;
     this.#backlog = [];
+    this.#waiters = [];
+    this.onNextAppend = null;
     this.#world.network.disconnect(this.id);
-    this.store.crash();
+    this.storage.stop(kind);
   }
 
   pause(): void {
@@ -134,27 +173,191 @@ export class SimMember {
     for (const callback of backlog) callback();
   }
 
-  /** The state machine makes its state durable, and the log may be cut. */
-  compact(): void {
-    if (this.node === null || this.#isPaused || this.state === null) return;
-    this.checkpoint = this.state.applied;
-    void this.node.compact(this.checkpoint);
+  /** From now on an error of the disk is no surprise. */
+  expectDiskFault(): void {
+    this.#isDiskFaulty = true;
   }
 
-  #clock(): Clock {
-    const { clock } = this.#world;
+  /** The newest group turns out torn; only while the member is down. */
+  tear(): void {
+    this.durable.torn(this.storage.tearableEntries ?? 0);
+    this.storage.tear();
+  }
+
+  /** The data directory is deleted, while the member is down or with its end. */
+  wipe(): void {
+    this.crash('process');
+    this.storage.wipe();
+    this.durable.wiped();
+    this.#checkpoint = null;
+    this.#cutIndex = 0;
+    this.isDestroyed = true;
+  }
+
+  /** The state machine makes its state durable, and the log may be cut. */
+  compact(): void {
+    if (!this.isUp || this.node === null || this.#stateMachine === null || this.#isPaused) return;
+    const { life } = this;
+    const index = this.#stateMachine.appliedIndex;
+    this.#checkpoint = { index, content: this.#stateMachine.content() };
+    this.node.compact(index).then(
+      (cutIndex) => {
+        if (life === this.life) this.#cutIndex = cutIndex;
+      },
+      (error: unknown) => {
+        if (life === this.life) this.#onStorageFailed(error);
+      },
+    );
+  }
+
+  /** A linearizable read of a register, 0 when it is empty; does not settle when the member crashes. */
+  async read(key: number): Promise<number> {
+    const { node } = this;
+    if (node === null) throw new Error(`${this.id} is down`);
+    await this.#applied(await node.readIndex());
+    return this.#stateMachine?.get(key) ?? new Promise<number>(() => {});
+  }
+
+  #applied(index: Index): Promise<void> {
+    if ((this.state?.applied ?? 0) >= index) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push({ index, resolve }));
+  }
+
+  #tryJoin(opened: OpenedStore): void {
+    try {
+      this.#join(opened);
+    } catch (error) {
+      // Its configurations are read from the log first, which may be damaged.
+      if (!this.isDestroyed || !isOfDisk(error)) throw error;
+      this.#onRefused(error);
+    }
+  }
+
+  #join({ store, restored }: OpenedStore): void {
+    const { network, random, invariants, trace, coverage } = this.#world;
+    invariants.restarted(this.id);
+    this.durable.checkOpened(restored, store);
+    if (restored.tornLog) coverage.add('start with a torn log');
+    this.#phase = 'up';
+    this.#cutIndex = restored.compacted.index;
+    this.#stateMachine = new SimStateMachine(this.id, invariants, () => this.#observe());
+    if (this.#checkpoint !== null) this.#stateMachine.load(this.#checkpoint.content);
+    this.#store = this.#observed(store, restored);
+    this.node = new RaftNode<Outcome>(
+      this.#options,
+      {
+        store: this.#store,
+        transport: this.#transport(network.transport(this.id, restored.incarnation)),
+        stateMachine: this.#stateMachine,
+        clock: this.#ownClock(),
+        random: () => random.next(),
+      },
+      restored,
+      (options, dependencies, found) => {
+        const { commitRule } = this.#world;
+        this.#core = new RaftCore(options, { ...dependencies, commitRule }, found);
+        return this.#core;
+      },
+    );
+    this.#watch(this.node);
+    trace(
+      () => `${this.id} starts, log to ${restored.lastIndex}${restored.tornLog ? ' torn' : ''}`,
+    );
+    void this.node.start();
+  }
+
+  #watch(node: RaftNode<Outcome>): void {
+    const { coverage, fail, onLeader, trace } = this.#world;
+    node.on('failed', fail);
+    node.on('storageFailed', (error) => this.#onStorageFailed(error));
+    node.on('applied', (index) => this.#onApplied(index));
+    node.on('role', (role, term) => {
+      trace(() => `${this.id} is ${role} in term ${term}`);
+      coverage.add(`role ${role}`);
+      if (role === 'leader') onLeader(this);
+    });
+  }
+
+  #onApplied(index: Index): void {
+    if (this.#waiters.length === 0) return;
+    const due = this.#waiters.filter((waiter) => waiter.index <= index);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.index > index);
+    for (const { resolve } of due) resolve();
+  }
+
+  #onRefused(error: unknown): void {
+    this.#world.trace(() => `${this.id} does not start: ${error}`);
+    if (error instanceof StorageCorruptionError && this.isDestroyed) {
+      this.#phase = 'refused';
+      this.node = null;
+      this.#core = null;
+      this.#world.coverage.add('start refused for a damaged log');
+    } else this.#onStorageFailed(error);
+  }
+
+  #onStorageFailed(error: unknown): void {
+    const isExpected = this.#isDiskFaulty || this.isDestroyed;
+    if (!isExpected || !isOfDisk(error)) {
+      this.#world.fail(error);
+      return;
+    }
+    this.#world.trace(() => `${this.id} stops: ${error}`);
+    this.#world.coverage.add('member stopped by its disk');
+    this.#phase = 'failed';
+  }
+
+  #observed(store: LogStore, restored: RestoredState): ObservedLogStore {
+    const { invariants } = this.#world;
+    return new ObservedLogStore(store, restored, {
+      onAppend: (batch) => this.#onAppend(batch),
+      onDurable: (batch, before) => {
+        this.durable.stored(batch);
+        if (batch.hardState === null) return;
+        invariants.hardStateChanged(this.id, before, batch.hardState);
+      },
+      alive: (callback) => this.#alive(callback),
+    });
+  }
+
+  #transport(transport: Transport): Transport {
+    return {
+      ...transport,
+      start: (receive) => {
+        // A message that arrives in a pause waits for its end.
+        return transport.start((message) => this.#alive(() => receive(message))());
+      },
+      send: (message) => {
+        this.#checkPromise(message);
+        transport.send(message);
+      },
+    };
+  }
+
+  /** What a message promises must be durable before it leaves (Raft paper, figure 2), and a stopped member is silent. */
+  #checkPromise(message: Message): void {
+    if (this.#phase !== 'up') throw new InvariantError(`${this.id} speaks after it stopped`);
+    if (!isPromise(message)) return;
+    const { hardState, lastIndex } = this.#store!;
+    const { term, votedFor } = hardState;
+    const isNow = message.term === term;
+    if (message.term > term) {
+      throw new InvariantError(`${this.id} names term ${message.term}, ${term} is durable`);
+    }
+    if (message.kind === 'append-response' && message.success && message.index > lastIndex) {
+      throw new InvariantError(`${this.id} acknowledges ${message.index} before it is durable`);
+    }
+    if (message.kind === 'vote-response' && message.granted && isNow && votedFor !== message.to) {
+      throw new InvariantError(`${this.id} tells a vote that is not durable`);
+    }
+  }
+
+  #ownClock(): Clock {
+    const { clock } = this;
     return {
       nowMs: () => clock.nowMs(),
       setTimer: (delayMs, callback) => clock.setTimer(delayMs, this.#alive(callback)),
       defer: (callback) => clock.defer(this.#alive(callback)),
     };
-  }
-
-  #listen(
-    transport: ReturnType<SimNetwork['transport']>,
-    receive: Parameters<ReturnType<SimNetwork['transport']>['start']>[0],
-  ): Promise<void> {
-    return transport.start((message) => this.#alive(() => receive(message))());
   }
 
   /** Runs in this life only, after the end of a pause, and under the eyes of the invariants. */
@@ -167,29 +370,32 @@ export class SimMember {
         return;
       }
       callback();
-      if (this.state !== null) this.#world.invariants.observe(this.id, this.state);
+      this.#attempt(() => this.#observe());
     };
     return run;
   }
 
-  #stateMachine(): StateMachine<Index> {
-    return {
-      appliedIndex: this.checkpoint,
-      appliedConfig: null,
-      apply: (entries: readonly Entry[]) => {
-        if (this.state !== null) this.#world.invariants.observe(this.id, this.state);
-        for (const entry of entries) this.#world.invariants.applied(this.id, entry);
-        return entries.map((entry) => entry.index);
-      },
-    };
+  #observe(): void {
+    if (this.state !== null) this.#world.invariants.observe(this.id, this.state);
+  }
+
+  #attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#world.fail(error);
+    }
   }
 
   #onAppend(batch: AppendBatch): void {
-    const { invariants, trace } = this.#world;
+    const { invariants, trace, coverage } = this.#world;
     const [first] = batch.entries;
     if (first !== undefined) {
-      invariants.appended(batch.entries, this.store.term(first.index - 1));
+      invariants.appended(batch.entries, this.#store?.term(first.index - 1));
     }
+    this.durable.handedOver(batch);
+    if (batch.truncateFrom !== null) coverage.add('log truncated');
+    if (batch.clearTorn) coverage.add('torn member level again');
     trace(() => {
       const last = batch.entries.at(-1);
       const cut = batch.truncateFrom === null ? '' : ` cut ${batch.truncateFrom}`;
@@ -197,5 +403,8 @@ export class SimMember {
       const vote = batch.hardState === null ? '' : ` vote ${JSON.stringify(batch.hardState)}`;
       return `${this.id} appends${cut}${range}${vote}`;
     });
+    const { onNextAppend } = this;
+    this.onNextAppend = null;
+    onNextAppend?.();
   }
 }

@@ -15,15 +15,35 @@ export interface NetworkFaults {
   readonly straggleRate: number;
 }
 
-/** Drops, delays, reorders and repeats; partitions are one-way links that are cut. */
+/** One direction between two members. */
+interface Path {
+  isCut: boolean;
+  /** Until then everything waits on the way, and comes all at once after. */
+  cloggedUntilMs: number;
+}
+
+interface Endpoint {
+  readonly paths: Map<NodeId, Path>;
+  /** Data directory behind the id; a message of an earlier one is dropped on arrival. */
+  incarnation: string;
+  /** What this member remembers of its peers' data directories, over restarts; not of strangers. */
+  readonly known: Map<NodeId, string>;
+  peers: ReadonlySet<NodeId>;
+  receive: ((message: Message) => void) | null;
+}
+
+/**
+ * Drops, delays, reorders and repeats; partitions are one-way links that are cut. Like the real transport, both ends refuse
+ * a peer whose data directory is not the one they know.
+ */
 export class SimNetwork {
   faults: NetworkFaults;
   /** Sees every message that is sent. */
   onSend: (message: Message) => void = () => {};
   readonly #clock: SimClock;
   readonly #random: Random;
-  readonly #receivers = new Map<NodeId, (message: Message) => void>();
-  readonly #cut = new Set<string>();
+  readonly #endpoints = new Map<NodeId, Endpoint>();
+  #epoch = 0;
 
   constructor(faults: NetworkFaults, clock: SimClock, random: Random) {
     this.faults = faults;
@@ -31,16 +51,21 @@ export class SimNetwork {
     this.#random = random;
   }
 
-  /** The port of one member. */
-  transport(id: NodeId): Transport {
+  /** The end of a member that starts; `incarnation` names its data directory. */
+  transport(id: NodeId, incarnation: string): Transport {
     return {
       start: (receive) => {
-        this.#receivers.set(id, receive);
+        const endpoint = this.#endpoint(id);
+        endpoint.receive = receive;
+        if (endpoint.incarnation !== incarnation) endpoint.known.clear();
+        endpoint.incarnation = incarnation;
         return Promise.resolve();
       },
-      send: (message) => this.#send(message),
-      setPeers: () => {},
-      isReachable: (peer) => this.#receivers.has(peer) && !this.#cut.has(`${id}>${peer}`),
+      send: (message) => this.#send(message, incarnation),
+      setPeers: (addresses) => this.#setPeers(id, new Set(addresses.keys())),
+      isReachable: (peer) => {
+        return this.#endpoint(peer).receive !== null && !this.#path(id, peer).isCut;
+      },
       stop: () => {
         this.disconnect(id);
         return Promise.resolve();
@@ -50,33 +75,106 @@ export class SimNetwork {
 
   /** The member hears nothing until its transport starts again. */
   disconnect(id: NodeId): void {
-    this.#receivers.delete(id);
+    this.#endpoint(id).receive = null;
   }
 
   /** Nothing gets from `from` to `to` any more, what is under way included. */
   cut(from: NodeId, to: NodeId): void {
-    this.#cut.add(`${from}>${to}`);
+    this.#path(from, to).isCut = true;
+  }
+
+  /** What is sent from `from` to `to` arrives only after `untilMs`, then all at once. */
+  clog(from: NodeId, to: NodeId, untilMs: number): void {
+    this.#path(from, to).cloggedUntilMs = untilMs;
   }
 
   /** Ends every `cut`. */
   heal(): void {
-    this.#cut.clear();
+    for (const { paths } of this.#endpoints.values()) paths.clear();
   }
 
-  #send(message: Message): void {
+  /** All connections break at once: what is under way is lost. */
+  reset(): void {
+    this.#epoch++;
+  }
+
+  /** Whether `id` would notice that `peer` has another data directory. */
+  hasMet(id: NodeId, peer: NodeId): boolean {
+    return this.#endpoint(id).known.has(peer);
+  }
+
+  #send(message: Message, incarnation: string): void {
     this.onSend(message);
-    if (this.#random.chance(this.faults.lossRate)) return;
-    this.#deliverLater(message);
-    if (this.#random.chance(this.faults.duplicateRate)) this.#deliverLater(message);
+    const { lossRate, duplicateRate } = this.faults;
+    if (lossRate > 0 && this.#random.chance(lossRate)) return;
+    this.#deliverLater(message, incarnation);
+    if (duplicateRate > 0 && this.#random.chance(duplicateRate)) {
+      this.#deliverLater(message, incarnation);
+    }
   }
 
-  #deliverLater(message: Message): void {
+  #deliverLater(message: Message, incarnation: string): void {
     const { delayMsMin, delayMsMax, straggleRate } = this.faults;
-    const factor = this.#random.chance(straggleRate) ? 10 : 1;
+    const factor = straggleRate > 0 && this.#random.chance(straggleRate) ? 10 : 1;
     const delayMs = factor * this.#random.between(delayMsMin, delayMsMax);
-    this.#clock.setTimer(delayMs, () => {
-      if (this.#cut.has(`${message.from}>${message.to}`)) return;
-      this.#receivers.get(message.to)?.(message);
+    const path = this.#path(message.from, message.to);
+    const clogMs = Math.max(0, path.cloggedUntilMs - this.#clock.nowMs());
+    const epoch = this.#epoch;
+    this.#clock.setTimer(delayMs + clogMs, () => {
+      if (epoch === this.#epoch) this.#deliver(message, incarnation);
     });
   }
+
+  /** Connections are made at once to whom can be reached, and both ends learn who the other one is. */
+  #setPeers(id: NodeId, peers: ReadonlySet<NodeId>): void {
+    const own = this.#endpoint(id);
+    own.peers = peers;
+    for (const peer of peers) {
+      const other = this.#endpoint(peer);
+      if (other.receive === null || this.#path(id, peer).isCut || this.#path(peer, id).isCut) {
+        continue;
+      }
+      meets(own, peer, other.incarnation);
+      meets(other, id, own.incarnation);
+    }
+  }
+
+  #deliver(message: Message, incarnation: string): void {
+    const { from, to } = message;
+    const receiver = this.#endpoint(to);
+    if (receiver.receive === null || this.#path(from, to).isCut) return;
+    const sender = this.#endpoint(from);
+    if (sender.incarnation !== incarnation) return;
+    if (!meets(receiver, from, incarnation) || !meets(sender, to, receiver.incarnation)) return;
+    receiver.receive(message);
+  }
+
+  #endpoint(id: NodeId): Endpoint {
+    const found = this.#endpoints.get(id);
+    if (found !== undefined) return found;
+    const endpoint = {
+      paths: new Map(),
+      incarnation: '',
+      known: new Map(),
+      peers: new Set<NodeId>(),
+      receive: null,
+    };
+    this.#endpoints.set(id, endpoint);
+    return endpoint;
+  }
+
+  #path(from: NodeId, to: NodeId): Path {
+    const { paths } = this.#endpoint(from);
+    const found = paths.get(to);
+    if (found !== undefined) return found;
+    const path = { isCut: false, cloggedUntilMs: 0 };
+    paths.set(to, path);
+    return path;
+  }
+}
+
+function meets({ known, peers }: Endpoint, peer: NodeId, incarnation: string): boolean {
+  const expected = known.get(peer);
+  if (expected === undefined && peers.has(peer)) known.set(peer, incarnation);
+  return expected === undefined || expected === incarnation;
 }

@@ -1,14 +1,19 @@
-import { membersOf } from '../core/quorum.ts';
 import { type CommitRule, ownTermOnly } from '../core/state.ts';
 import type { Index } from '../core/types.ts';
 import { type LimitOptions, resolveOptions, timingProfiles } from '../options.ts';
+import { Coverage } from './coverage.ts';
+import { drawFaultPlan, type FaultPlan } from './fault-plan.ts';
 import { InvariantError, Invariants } from './invariants.ts';
+import { judgeHistories } from './linearizability.ts';
 import { Random } from './random.ts';
+import { Recovery } from './recovery.ts';
+import { SimClients } from './sim-clients.ts';
 import { SimClock } from './sim-clock.ts';
-import { SimFaults } from './sim-faults.ts';
+import { type FaultDependencies, SimFaults } from './sim-faults.ts';
 import { SimMember } from './sim-member.ts';
 import { SimMembership } from './sim-membership.ts';
 import { SimNetwork } from './sim-network.ts';
+import { DiskStorage, MemoryStorage } from './sim-storage.ts';
 import { Workload } from './workload.ts';
 
 /** One run of the simulator. */
@@ -16,9 +21,11 @@ export interface SimulatorOptions {
   readonly seed: number;
   /** Whether members come and go; drawn from the seed when absent. */
   readonly membership?: boolean;
+  /** Whether the members keep their logs in files on simulated disks; drawn from the seed when absent. */
+  readonly disk?: boolean;
   /** Virtual milliseconds of faults; 7,000. */
   readonly chaosMs?: number;
-  /** Virtual milliseconds in which the healed cluster must agree again; 60,000. */
+  /** Virtual milliseconds in which the healed cluster must agree again; 30,000. */
   readonly healMs?: number;
   /** Gets a line for every event worth telling. */
   readonly onTrace?: (line: string) => void;
@@ -33,73 +40,75 @@ export interface SimulationReport {
   readonly done: number;
   readonly reads: number;
   readonly leaderTerms: number;
-  /** Membership changes that were completed. */
-  readonly membershipChanges: number;
   /** Virtual milliseconds from the end of the faults until all members agreed. */
   readonly healedAfterMs: number;
+  /** Operations of clients whose histories were found linearizable. */
+  readonly operations: number;
+  /** Histories that were given up undecided: they prove nothing. */
+  readonly undecided: number;
+  /** How often which fault struck and which event came, by name. */
+  readonly coverage: Readonly<Record<string, number>>;
 }
 
 /**
- * Runs real members over virtual time, a bad network and disks that lose what was not synced, all from one seed.
- * First everything may go wrong and only safety must hold; then all is healed and the members must agree again.
+ * Runs real members over virtual time, a bad network and bad disks, all from one seed. First everything may go wrong and
+ * only safety must hold; then the faults end and the members must agree again, serve, and keep their leader.
  */
 export class Simulator {
   readonly #seed: number;
   readonly #chaosMs: number;
-  readonly #healMs: number;
   readonly #random: Random;
+  readonly #plan: FaultPlan;
   readonly #clock = new SimClock();
+  readonly #coverage = new Coverage();
   readonly #invariants = new Invariants();
-  readonly #network: SimNetwork;
   readonly #members: readonly SimMember[];
   readonly #faults: SimFaults;
-  /** Null in a run whose members stay. */
-  readonly #membership: SimMembership | null;
+  readonly #membership: SimMembership;
   readonly #workload: Workload;
+  readonly #clients: SimClients;
+  readonly #recovery: Recovery;
   readonly #onTrace: ((line: string) => void) | null;
-  #failure: Error | null = null;
+  #failure: unknown = null;
 
   /** `commitRule` is for the test that a broken rule is seen. */
   constructor(options: SimulatorOptions, commitRule: CommitRule = ownTermOnly) {
     this.#seed = options.seed;
     this.#chaosMs = options.chaosMs ?? 7_000;
-    this.#healMs = options.healMs ?? 60_000;
     this.#onTrace = options.onTrace ?? null;
-    this.#random = new Random(options.seed);
-    const random = this.#random;
-    this.#network = new SimNetwork(drawNetworkFaults(random), this.#clock, random);
-    this.#network.onSend = (message) => this.#invariants.sent(message);
-    const ids = Array.from({ length: random.pick([3, 3, 5]) }, (_, i) => `n${i + 1}`);
-    const members = Object.fromEntries(ids.map((id) => [id, id]));
-    const isMembershipChanging = options.membership ?? random.chance(0.4);
-    const spares = isMembershipChanging ? ['s1', 's2', 's3'] : [];
-    const limits = drawLimits(random);
-    const harassRate = random.pick([0, 0, 0.9]);
+    const random = new Random(options.seed);
+    this.#random = random;
+    this.#plan = drawFaultPlan(random, { membership: options.membership, disk: options.disk });
+    const network = new SimNetwork(this.#plan.network, this.#clock, random);
+    network.onSend = (message) => this.#invariants.sent(message);
     const shared = {
       clock: this.#clock,
-      network: this.#network,
+      network,
       random,
       invariants: this.#invariants,
-      syncMsMax: random.pick([1, 5, 40]),
+      coverage: this.#coverage,
       commitRule,
-      fail: (error: Error) => {
+      fail: (error: unknown) => {
         this.#failure ??= error;
       },
-      onLeader: (member: SimMember) => {
-        if (random.chance(harassRate)) this.#faults.harass(member);
-      },
+      onLeader: (member: SimMember) => this.#faults.harass(member),
       trace: (line: () => string) => this.#trace(line),
     };
-    const timing = timingProfiles.fast;
-    const common = { members, timing, limits, compactionTrailingEntries: 100 };
-    const timeouts = { proposalTimeoutMs: 3_000, readTimeoutMs: 1_000 };
-    this.#members = [...ids, ...spares].map(
-      (id) => new SimMember(id, resolveOptions({ id, ...common, ...timeouts }), shared),
-    );
-    const faultParts = { ...shared, members: this.#members, isMembershipChanging };
-    this.#faults = new SimFaults(faultParts);
-    this.#membership = isMembershipChanging ? new SimMembership(faultParts) : null;
+    this.#members = this.#makeMembers(shared);
+    const parts: FaultDependencies = { ...shared, plan: this.#plan, members: this.#members };
+    this.#faults = new SimFaults(parts);
+    this.#membership = new SimMembership(parts);
     this.#workload = new Workload(random, this.#invariants);
+    this.#clients = new SimClients({ ...parts, workload: this.#workload });
+    this.#recovery = new Recovery(
+      { healMs: options.healMs ?? 30_000 },
+      {
+        ...parts,
+        faults: this.#faults,
+        workload: this.#workload,
+        play: (forMs) => this.#play(forMs),
+      },
+    );
   }
 
   /** @throws {InvariantError} If a property of Raft was broken or the healed cluster did not agree. */
@@ -115,13 +124,17 @@ export class Simulator {
   }
 
   async #runAll(): Promise<SimulationReport> {
+    this.#trace(() => `the plan: ${JSON.stringify(this.#plan)}`);
     for (const member of this.#members) member.start();
-    this.#runChaos();
-    this.#faults.heal();
-    const healedAfterMs = this.#runHealed();
+    await this.#runChaos();
+    const healedAfterMs = await this.#recovery.run();
+    this.#clients.stop();
     await this.#closeAll();
+    this.#clients.finish();
+    await new Promise(setImmediate);
     this.#assertNoFailure();
     this.#workload.check();
+    const { operations, undecided } = this.#judgeClients();
     const { proposed, done, reads } = this.#workload;
     return {
       seed: this.#seed,
@@ -131,101 +144,92 @@ export class Simulator {
       done,
       reads,
       leaderTerms: this.#invariants.leaderTerms,
-      membershipChanges: this.#membership?.completed ?? 0,
       healedAfterMs,
+      operations,
+      undecided,
+      coverage: this.#coverage.toRecord(),
     };
   }
 
-  #runChaos(): void {
-    const meanMs = this.#random.pick([100, 400, 1_000]);
-    const isOpen = () => this.#clock.nowMs() < this.#chaosMs;
-    const strike = () => {
-      if (!isOpen()) return;
-      this.#faults.strike();
-      this.#clock.setTimer(this.#random.between(0, 2 * meanMs), strike);
+  #makeMembers(shared: Omit<ConstructorParameters<typeof SimMember>[2], 'storage'>): SimMember[] {
+    const random = this.#random;
+    const { isMembershipChanging, isOnDisk, syncMsMax } = this.#plan;
+    const ids = Array.from({ length: random.pick([3, 3, 5]) }, (_, i) => `n${i + 1}`);
+    const spares = isMembershipChanging ? ['s1', 's2', 's3'] : [];
+    const common = {
+      members: Object.fromEntries(ids.map((id) => [id, id])),
+      timing: timingProfiles.fast,
+      limits: drawLimits(random),
+      compactionTrailingEntries: 100,
+      proposalTimeoutMs: 3_000,
+      readTimeoutMs: 1_000,
     };
-    this.#clock.setTimer(this.#random.between(100, 600), strike);
-    this.#serveClients(isOpen);
-    this.#changeMembers(isOpen);
-    this.#runTo(this.#chaosMs);
+    const storageParts = { clock: this.#clock, random, syncMsMax };
+    return [...ids, ...spares].map((id) => {
+      const storage = isOnDisk
+        ? new DiskStorage(id, storageParts)
+        : new MemoryStorage(storageParts);
+      return new SimMember(id, resolveOptions({ id, ...common }), { ...shared, storage });
+    });
   }
 
-  #serveClients(isOpen: () => boolean): void {
-    const paceMs = this.#random.pick([8, 25, 60]);
-    const serve = () => {
-      if (!isOpen()) return;
-      this.#callClient();
-      this.#clock.setTimer(this.#random.between(0, 2 * paceMs), serve);
-    };
-    this.#clock.setTimer(0, serve);
+  async #runChaos(): Promise<void> {
+    const { strikeMeanMs, isMembershipChanging } = this.#plan;
+    this.#repeat(strikeMeanMs, () => this.#faults.strike());
+    this.#repeat(this.#random.pick([25, 60, 150]), () => this.#fillLog());
+    this.#clients.start();
+    if (isMembershipChanging) {
+      this.#repeat(this.#random.pick([30, 150, 500]), () => this.#membership.strike());
+    }
+    await this.#play(this.#chaosMs);
   }
 
-  #changeMembers(isOpen: () => boolean): void {
-    const membership = this.#membership;
-    if (membership === null) return;
-    const paceMs = this.#random.pick([30, 150, 500]);
-    const change = () => {
-      if (!isOpen()) return;
-      membership.strike();
-      this.#clock.setTimer(this.#random.between(0, 2 * paceMs), change);
+  /** Acts again and again while the chaos lasts. */
+  #repeat(meanMs: number, act: () => void): void {
+    const again = () => {
+      if (this.#clock.nowMs() >= this.#chaosMs) return;
+      act();
+      this.#clock.setTimer(this.#random.between(0, 2 * meanMs), again);
     };
-    this.#clock.setTimer(this.#random.between(200, 600), change);
+    this.#clock.setTimer(this.#random.between(0, 600), again);
   }
 
-  #callClient(): void {
+  #fillLog(): void {
     const up = this.#members.filter((member) => member.isUp && !member.isPaused);
     if (up.length === 0) return;
     const member = this.#random.pick(up);
-    if (this.#random.chance(0.15)) this.#workload.read(member);
-    else this.#workload.propose(member, this.#random.chance(0.1) ? 20 : 1);
+    if (this.#random.chance(0.15)) this.#workload.readIndex(member);
+    else this.#workload.burst(member, this.#random.chance(0.1) ? 20 : 1);
   }
 
-  /** Returns how long it took until every member's new proposal was applied by all. */
-  #runHealed(): number {
-    const startMs = this.#clock.nowMs();
-    let isAsked = false;
-    while (this.#clock.nowMs() - startMs < this.#healMs) {
-      this.#runTo(this.#clock.nowMs() + 50);
-      if (!this.#agree()) continue;
-      if (isAsked) return this.#clock.nowMs() - startMs;
-      for (const member of this.#members) this.#workload.propose(member, 1);
-      isAsked = true;
-      this.#runTo(this.#clock.nowMs() + 50);
-    }
-    const states = this.#members.map(({ id, state }) => {
-      return `${id}: ${state?.role} t${state?.term} commit ${state?.commit} of ${state?.log.lastIndex}`;
-    });
-    throw new InvariantError(`healed, but no agreement: ${states.join('; ')}`);
-  }
-
-  #agree(): boolean {
-    const states = this.#members.map((member) => member.state);
-    const leader = states.find((state) => state?.role === 'leader');
-    if (leader === undefined || leader === null || leader.config.votersOutgoing.length > 0)
-      return false;
-    const members = membersOf(leader.config);
-    return states.every((state) => {
-      if (state !== null && !members.includes(state.id)) return true;
-      if (state === null || state.leader !== leader.id || state.tornLog) return false;
-      return state.applied === leader.log.lastIndex && state.term === leader.term;
-    });
-  }
-
-  #runTo(untilMs: number): void {
-    this.#clock.runUntil(untilMs);
+  async #play(forMs: number): Promise<void> {
+    await this.#clock.play(this.#clock.nowMs() + forMs);
     this.#assertNoFailure();
   }
 
   #assertNoFailure(): void {
-    if (this.#failure === null) return;
-    const { cause } = this.#failure;
-    throw cause instanceof Error ? (cause.cause ?? cause) : this.#failure;
+    if (this.#failure !== null) throw rootOf(this.#failure);
   }
 
   async #closeAll(): Promise<void> {
-    for (const { node } of this.#members) await node?.close();
-    // Answers are promises: let all of them arrive.
-    for (let turn = 0; turn < 4; turn++) await Promise.resolve();
+    const closing = this.#members.map(({ node }) => node?.close());
+    await this.#play(1_000);
+    await Promise.all(closing);
+  }
+
+  /** @throws {InvariantError} If what the clients saw has no order that registers allow. */
+  #judgeClients(): { operations: number; undecided: number } {
+    const { histories } = this.#clients;
+    const { violations, undecided } = judgeHistories(histories);
+    if (violations.length > 0) {
+      const history = JSON.stringify(histories.get(violations[0]!));
+      throw new InvariantError(`not linearizable: register ${violations[0]}: ${history}`);
+    }
+    const lengths = [...histories.values()].map((history) => history.length);
+    return {
+      operations: lengths.reduce((sum, length) => sum + length, 0),
+      undecided: undecided.length,
+    };
   }
 
   #trace(line: () => string): void {
@@ -233,14 +237,11 @@ export class Simulator {
   }
 }
 
-function drawNetworkFaults(random: Random) {
-  return {
-    lossRate: random.pick([0, 0.02, 0.1, 0.3]),
-    duplicateRate: random.pick([0, 0.05, 0.3]),
-    delayMsMin: 0.2,
-    delayMsMax: random.pick([1, 5, 30]),
-    straggleRate: random.pick([0, 0.02, 0.1]),
-  };
+/** The property that was broken, when that is why the member stopped. */
+function rootOf(failure: unknown): unknown {
+  let error = failure;
+  while (error instanceof Error && !(error instanceof InvariantError)) error = error.cause;
+  return error ?? failure;
 }
 
 /** Small limits make the rare paths common. */

@@ -1,9 +1,9 @@
-import { type Entry, EntryType, type Index, type NodeId } from '../core/types.ts';
+import { EntryType, type Index, type NodeId } from '../core/types.ts';
 import { ProposalUnknownError } from '../errors.ts';
-import type { Applied } from '../node/proposal-table.ts';
 import { InvariantError, type Invariants } from './invariants.ts';
 import type { Random } from './random.ts';
 import type { SimMember } from './sim-member.ts';
+import { type Command, decodeCommand, encodeCommand, type Outcome } from './sim-state-machine.ts';
 
 interface Proposal {
   readonly member: NodeId;
@@ -12,25 +12,19 @@ interface Proposal {
   index: Index;
 }
 
+/** What became of a command: `none` surely left no trace, `unknown` may take effect, now or later. */
+export type Answer = Outcome | 'none' | 'unknown';
+
 interface Read {
   readonly atLeast: Index;
   index: Index | null;
 }
 
-function encode(id: number, padding: number): Uint8Array {
-  const data = new Uint8Array(4 + padding);
-  new DataView(data.buffer).setUint32(0, id);
-  return data;
-}
-
-function decode(entry: Entry): number {
-  return new DataView(entry.data.buffer, entry.data.byteOffset).getUint32(0);
-}
-
-/** Clients of a run: each proposal is unique, so that the log tells afterwards whether every answer was true. */
+/** Proposals of a run: each is unique, so that the log tells afterwards whether every answer was true. */
 export class Workload {
   readonly #random: Random;
   readonly #invariants: Invariants;
+  /** By command id, from 1 on. */
   readonly #proposals: Proposal[] = [];
   readonly #reads: Read[] = [];
 
@@ -52,26 +46,35 @@ export class Workload {
     return this.#reads.filter((read) => read.index !== null).length;
   }
 
-  propose(member: SimMember, count: number): void {
-    for (let i = 0; i < count; i++) {
-      const id = this.#proposals.length;
-      const { id: name, life } = member;
-      const proposal: Proposal = { member: name, life, outcome: 'open', index: 0 };
-      this.#proposals.push(proposal);
+  /** Id of the next command. */
+  get nextId(): number {
+    return this.#proposals.length + 1;
+  }
+
+  /** Does not settle when the member crashes. */
+  async submit(member: SimMember, command: Omit<Command, 'id'>): Promise<Answer> {
+    const id = this.nextId;
+    const proposal: Proposal = { member: member.id, life: member.life, outcome: 'open', index: 0 };
+    this.#proposals.push(proposal);
+    if (member.node === null) return 'none';
+    try {
       const padding = this.#random.integer(0, 60);
-      member.node?.propose(encode(id, padding)).then(
-        (applied: Applied<Index>) => {
-          proposal.outcome = 'done';
-          proposal.index = applied.index;
-        },
-        (error: unknown) => {
-          proposal.outcome = error instanceof ProposalUnknownError ? 'unknown' : 'none';
-        },
-      );
+      const applied = await member.node.propose(encodeCommand({ id, ...command }, padding));
+      proposal.outcome = 'done';
+      proposal.index = applied.index;
+      return applied.result;
+    } catch (error) {
+      proposal.outcome = error instanceof ProposalUnknownError ? 'unknown' : 'none';
+      return proposal.outcome;
     }
   }
 
-  read(member: SimMember): void {
+  /** Proposals that fill the log and the windows. */
+  burst(member: SimMember, count: number): void {
+    for (let i = 0; i < count; i++) void this.submit(member, { kind: 'none', key: 0, expect: 0 });
+  }
+
+  readIndex(member: SimMember): void {
     const read: Read = { atLeast: this.#invariants.committed.index, index: null };
     this.#reads.push(read);
     member.node?.readIndex().then(
@@ -85,7 +88,8 @@ export class Workload {
   /** After the run, when all answers have come. @throws {InvariantError} If an answer was not true. */
   check(): void {
     const places = this.#places();
-    this.#proposals.forEach((proposal, id) => {
+    this.#proposals.forEach((proposal, position) => {
+      const id = position + 1;
       const place = places.get(id);
       if (proposal.outcome === 'done' && place !== proposal.index) {
         throw new InvariantError(`proposal ${id} is done at ${proposal.index}, but at ${place}`);
@@ -106,7 +110,7 @@ export class Workload {
     const places = new Map<number, Index>();
     for (const entry of this.#invariants.appliedEntries) {
       if (entry === undefined || entry.type !== EntryType.normal) continue;
-      const id = decode(entry);
+      const { id } = decodeCommand(entry);
       if (places.has(id)) throw new InvariantError(`proposal ${id} is in the log twice`);
       places.set(id, entry.index);
     }
@@ -115,12 +119,12 @@ export class Workload {
 
   #checkOrder(places: ReadonlyMap<number, Index>): void {
     const newest = new Map<string, Index>();
-    this.#proposals.forEach((proposal, id) => {
-      const place = places.get(id);
+    this.#proposals.forEach((proposal, position) => {
+      const place = places.get(position + 1);
       if (place === undefined) return;
       const source = `${proposal.member}/${proposal.life}`;
       if (place < (newest.get(source) ?? 0)) {
-        throw new InvariantError(`proposal ${id} of ${source} overtook an earlier one`);
+        throw new InvariantError(`proposal ${position + 1} of ${source} overtook an earlier one`);
       }
       newest.set(source, place);
     });
