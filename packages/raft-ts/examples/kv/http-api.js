@@ -1,41 +1,40 @@
-import { createServer } from 'node:http';
-import {
-  BusyError,
-  ClosedError,
-  EntryTooLargeError,
-  MemberFailedError,
-  NotLeaderError,
-  ProposalDroppedError,
-} from 'raft-ts';
+import { createServer, STATUS_CODES } from 'node:http';
+import { NotLeaderError } from 'raft-ts';
+import { failed, misdirected, unavailable } from './answers.js';
 import { encodeCommand } from './kv-store.js';
+import { changeMember } from './members-api.js';
 import { RequestError, readText } from './request-body.js';
 
 /**
  * @import { IncomingMessage, ServerResponse } from 'node:http'
- * @import { NodeId, RaftNode } from 'raft-ts'
+ * @import { Duplex } from 'node:stream'
+ * @import { RaftNode } from 'raft-ts'
+ * @import { Answer } from './answers.js'
  * @import { Command, KvStore, Outcome } from './kv-store.js'
  *
  * @typedef {{ node: RaftNode<Outcome | null>, store: KvStore }} Member
- * @typedef {{ status: number, body: string | object }} Answer A string is sent as it is, an object as JSON.
  */
 
 const connectionsMax = 1024;
+/** From a request's first byte to its last, milliseconds; a slower one is answered with 408. */
+const requestTimeoutMs = 10_000;
+/** What Node calls the fault, and how it is answered; everything else is a 400. */
+const malformedStatus = new Map([
+  ['HPE_HEADER_OVERFLOW', 431],
+  ['ERR_HTTP_REQUEST_TIMEOUT', 408],
+]);
+const lingerMs = 2000;
 /** How long a read waits for this member to apply what it must see, milliseconds. */
 const catchUpTimeoutMs = 2000;
 
-/** After these a proposal is surely not in the log. Whatever is not named here may have left it there. */
-const harmlessErrors = [
-  BusyError,
-  ClosedError,
-  EntryTooLargeError,
-  MemberFailedError,
-  NotLeaderError,
-  ProposalDroppedError,
-];
-
 /** @param {Member} member */
 export function createHttpApi(member) {
-  const server = createServer(async (request, response) => {
+  const limits = {
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: 1000,
+  };
+  const server = createServer(limits, async (request, response) => {
     try {
       send(response, await route(member, request), server.listening);
     } catch (error) {
@@ -45,7 +44,23 @@ export function createHttpApi(member) {
     }
   });
   server.maxConnections = connectionsMax;
+  server.on('clientError', refuse);
   return server;
+}
+
+/**
+ * Answers what is no HTTP request. The rest of it is read and thrown away for a while: a connection that is closed before
+ * could lose the answer.
+ *
+ * @param {NodeJS.ErrnoException} error
+ * @param {Duplex} socket
+ */
+function refuse({ code = '' }, socket) {
+  if (!socket.writable) return;
+  const status = malformedStatus.get(code) ?? 400;
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\n\r\n`);
+  socket.resume();
+  setTimeout(() => socket.destroy(), lingerMs).unref();
 }
 
 /**
@@ -56,6 +71,8 @@ export function createHttpApi(member) {
 async function route(member, request) {
   const { method = '', url = '' } = request;
   if (method === 'GET' && url === '/status') return { status: 200, body: member.node.status() };
+  const [, memberName] = /^\/members\/([^/?]+)$/.exec(url) ?? [];
+  if (memberName !== undefined) return changeMember(member.node, request, decodeKey(memberName));
   const [, name, action = ''] = /^\/kv\/([^/?]+)(\/cas)?$/.exec(url) ?? [];
   if (name === undefined) throw new RequestError(404, 'no such route');
   const key = decodeKey(name);
@@ -86,8 +103,7 @@ async function write({ node }, command) {
     if (result?.written) return { status: 200, body: { index } };
     return { status: 409, body: { index, found: result?.found } };
   } catch (error) {
-    if (error instanceof NotLeaderError) return misdirected(error.leader);
-    return unavailable(harmlessErrors.some((type) => error instanceof type) ? 'none' : 'unknown');
+    return failed(error);
   }
 }
 
@@ -132,16 +148,6 @@ function hasApplied(node, index) {
       resolve(isApplied);
     };
   });
-}
-
-/** @param {NodeId | null} leader */
-function misdirected(leader) {
-  return { status: 421, body: { leader, outcome: 'none' } };
-}
-
-/** @param {'none' | 'unknown'} outcome */
-function unavailable(outcome) {
-  return { status: 503, body: { outcome } };
 }
 
 /** @param {string} name */

@@ -30,11 +30,11 @@ function decodeCommand(data) {
 /**
  * The replicated state: every member applies the same commands in the same order, so all hold the same values.
  *
- * It lives in memory only. That is why `appliedIndex` is 0: at each start the whole log is applied anew, and the log is
- * never compacted. A store that keeps its values on disk names the index that they contain, and may call `compact`.
+ * It lives in memory only. That is why `appliedIndex` is 0: at each start the newest snapshot is restored, and the log behind
+ * it applied. A store that keeps its values on disk names the index that they contain.
  *
  * @implements {StateMachine<Outcome | null>}
- * @import { Entry, StateMachine } from 'raft-ts'
+ * @import { Entry, SnapshotContent, SnapshotMeta, StateMachine } from 'raft-ts'
  */
 export class KvStore {
   appliedIndex = 0;
@@ -59,6 +59,28 @@ export class KvStore {
   }
 
   /**
+   * All values as they are now. The copy is made at once: the content is read while commands are applied.
+   *
+   * @returns {SnapshotContent}
+   */
+  snapshot() {
+    return encodeValues([...this.#values]);
+  }
+
+  /**
+   * Replaces all values by those of a snapshot.
+   *
+   * @param {SnapshotMeta} _meta
+   * @param {SnapshotContent} content
+   */
+  async restore(_meta, content) {
+    const chunks = [];
+    for await (const chunk of content) chunks.push(chunk);
+    const lines = Buffer.concat(chunks).toString().split('\n').slice(0, -1);
+    this.#values = new Map(lines.map((line) => JSON.parse(line)));
+  }
+
+  /**
    * @param {Command} command
    * @returns {Outcome}
    */
@@ -68,4 +90,13 @@ export class KvStore {
     if (written) this.#values.set(command.key, command.value);
     return { written, found };
   }
+}
+
+/**
+ * A line of JSON for each value, a key and what stands there.
+ *
+ * @param {readonly (readonly [string, string])[]} values
+ */
+function* encodeValues(values) {
+  for (const value of values) yield Buffer.from(`${JSON.stringify(value)}\n`);
 }

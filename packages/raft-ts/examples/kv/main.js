@@ -3,32 +3,36 @@
  *
  *     node main.js --id 1 --peers 1=localhost:7001,2=localhost:7002,3=localhost:7003 --data /tmp/kv1 --http 8001
  *
- * This page wires it up: a durable log, a transport and a state machine make a Raft node, and HTTP stands in front of it.
+ * This page wires it up: a durable log, snapshots, a transport and a state machine make a Raft node, and HTTP stands in
+ * front of it.
  */
 import { join } from 'node:path';
-import { RaftNode, SegmentLogStore, TcpTransport } from 'raft-ts';
+import { FileSnapshotStore, RaftNode, SegmentLogStore, TcpTransport } from 'raft-ts';
 import { parseArguments, usage } from './arguments.js';
 import { createHttpApi } from './http-api.js';
 import { KvStore } from './kv-store.js';
+
+/** @import { Server } from 'node:http' */
 
 const clusterId = 'kv-example';
 /** How long answers may take on the way out before connections are cut, milliseconds. */
 const farewellMs = 1000;
 
-const { id, members, listen, data, httpPort } = readArguments();
+const options = readArguments();
 const log = new SegmentLogStore({
-  directory: join(data, 'log'),
+  directory: join(options.data, 'log'),
   clusterId,
-  segmentBytes: 8 * 1024 * 1024,
+  segmentBytes: options.segmentBytes,
 });
+const snapshots = new FileSnapshotStore({ directory: join(options.data, 'snapshots'), clusterId });
 const transport = new TcpTransport(
   {
     clusterId,
-    id,
-    listen,
-    advertise: /** @type {string} */ (members[id]),
+    id: options.id,
+    listen: options.listen,
+    advertise: options.advertise,
     insecure: true, // plain TCP: give `tls` wherever strangers can reach the port
-    peersFile: join(data, 'peers.json'),
+    peersFile: join(options.data, 'peers.json'),
   },
   {
     incarnation: () => log.incarnation,
@@ -37,18 +41,22 @@ const transport = new TcpTransport(
   },
 );
 const store = new KvStore();
-const node = await RaftNode.open(
-  { id, members, proposalTimeoutMs: 3000, readTimeoutMs: 2000 },
-  { store: log, transport, stateMachine: store },
-);
-const server = createHttpApi({ node, store });
+/** @type {Server | null} */
+let server = null;
 
+const node = await start();
 node.on('leader', (leader, term) => console.log(`leader is ${leader ?? 'unknown'}, term ${term}`));
+node.on('snapshotInstalled', ({ lastIndex }) => console.log(`took a snapshot of ${lastIndex}`));
+node.on('snapshotFailed', (error) => console.error(error.message));
 node.once('storageFailed', fail);
 node.once('failed', fail);
 process.once('SIGTERM', () => leave());
 process.once('SIGINT', () => leave());
-server.listen(httpPort, () => console.log(`member ${id} serves`, server.address()));
+server = createHttpApi({ node, store });
+server.once('error', fail);
+server.listen(options.httpPort, () => {
+  console.log(`member ${options.id} serves`, server?.address());
+});
 
 function readArguments() {
   try {
@@ -59,10 +67,31 @@ function readArguments() {
   }
 }
 
+/** Damaged files, a directory that is in use, an address that is taken: the message says which. */
+async function start() {
+  const { id, members, snapshotEntries } = options;
+  try {
+    return await RaftNode.open(
+      {
+        id,
+        members,
+        proposalTimeoutMs: 3000,
+        readTimeoutMs: 2000,
+        snapshotEntriesMax: snapshotEntries,
+        compactionTrailingEntries: Math.min(snapshotEntries, 4096),
+      },
+      { store: log, transport, stateMachine: store, snapshots },
+    );
+  } catch (error) {
+    console.error(/** @type {Error} */ (error).message);
+    process.exit(1);
+  }
+}
+
 /** Leaves in order: leadership goes to another member first, so that nobody waits for an election. */
 async function leave() {
-  const { role, members: known } = node.status();
-  const successor = known.find((member) => member.id !== id && member.reachable);
+  const { role, members } = node.status();
+  const successor = members.find(({ id, reachable }) => id !== options.id && reachable);
   if (role === 'leader' && successor !== undefined) {
     await node.transferLeadership(successor.id).catch((error) => console.error(error.message));
   }
@@ -82,8 +111,8 @@ async function fail(error) {
 
 /** What still waits for an outcome is answered with `unknown`; the process ends with its last connection. */
 async function close() {
-  server.close();
+  server?.close();
   await node.close().catch((error) => console.error(error));
-  server.closeIdleConnections();
-  setTimeout(() => server.closeAllConnections(), farewellMs).unref();
+  server?.closeIdleConnections();
+  setTimeout(() => server?.closeAllConnections(), farewellMs).unref();
 }

@@ -24,10 +24,10 @@ export async function readText(request) {
   let bytes = 0;
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     bytes += chunk.length;
-    if (bytes > bodyBytesMax)
-      throw new RequestError(413, `a body has at most ${bodyBytesMax} bytes`);
-    chunks.push(chunk);
+    // What is too much is read and thrown away: a connection that closes before could lose the answer.
+    if (bytes <= bodyBytesMax) chunks.push(chunk);
   }
+  if (bytes > bodyBytesMax) throw new RequestError(413, `a body has at most ${bodyBytesMax} bytes`);
   try {
     return utf8.decode(Buffer.concat(chunks));
   } catch {

@@ -30,7 +30,9 @@ describe.each([
     `stay linearizable through ${wanted} kill -9, pauses and a broken network (RAFT_PROCESS_SEED=${seed})`,
     async () => {
       const random = new Random(seed * 10 + size);
-      cluster = await KvCluster.start({ size });
+      // Snapshots often enough that members start from them, and need those of others.
+      const words = ['--snapshot-entries', '100', '--segment-bytes', '32768'];
+      cluster = await KvCluster.start({ size, words });
       const steps = schedule(random, cluster.ids, wanted);
       const workload = new KvWorkload(cluster, random);
       const nemesis = new Nemesis(cluster, workload, random);

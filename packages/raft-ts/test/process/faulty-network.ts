@@ -24,7 +24,7 @@ export class FaultyNetwork {
   private constructor(ports: ReadonlyMap<string, number>) {
     this.#ports = ports;
     for (const from of ports.keys()) {
-      for (const to of ports.keys()) this.#links.set(`${from} to ${to}`, new Link());
+      for (const to of ports.keys()) this.#link(from, to);
     }
   }
 
@@ -131,6 +131,9 @@ export class FaultyNetwork {
   }
 
   #link(from: string, to: string): Link {
-    return this.#links.get(`${from} to ${to}`)!;
+    const name = `${from} to ${to}`;
+    const link = this.#links.get(name) ?? new Link();
+    this.#links.set(name, link);
+    return link;
   }
 }

@@ -19,6 +19,8 @@ export interface Reply {
 }
 
 export interface Status {
+  readonly compactedIndex: number;
+  readonly config: { readonly voters: readonly string[] };
   readonly role: string;
   readonly leader: string | null;
   readonly term: number;
@@ -34,6 +36,7 @@ export interface KvClusterOptions {
 
 /** Processes of the example on the loopback interface, with a network between them that can be made to fail. */
 export class KvCluster {
+  /** The first members. */
   readonly ids: readonly string[];
   readonly network: FaultyNetwork;
   /** The end of what the processes wrote, for a failure's message. */
@@ -41,13 +44,13 @@ export class KvCluster {
   readonly #words: readonly string[];
   readonly #directory = mkdtempSync(path.join(tmpdir(), 'raft-ts-kv-'));
   readonly #processes = new Map<string, ChildProcess>();
-  readonly #ports: ReadonlyMap<string, number>;
-  readonly #httpPorts: ReadonlyMap<string, number>;
+  readonly #ports: Map<string, number>;
+  readonly #httpPorts: Map<string, number>;
 
   private constructor(
     network: FaultyNetwork,
-    ports: ReadonlyMap<string, number>,
-    httpPorts: ReadonlyMap<string, number>,
+    ports: Map<string, number>,
+    httpPorts: Map<string, number>,
     words: readonly string[],
   ) {
     this.ids = [...ports.keys()];
@@ -71,6 +74,23 @@ export class KvCluster {
     return cluster;
   }
 
+  /** Starts a member that the group does not know yet; nothing fails on its way but itself. */
+  async startNewcomer(id: string): Promise<void> {
+    this.#ports.set(id, await freePort());
+    this.#httpPorts.set(id, await freePort());
+    await this.startMember(id);
+  }
+
+  /** Where a member listens for the others. */
+  addressOf(id: string): string {
+    return `127.0.0.1:${this.#ports.get(id)}`;
+  }
+
+  /** Where a member serves clients. */
+  httpPort(id: string): number {
+    return this.#httpPorts.get(id)!;
+  }
+
   /** Where a member keeps its files. */
   directoryOf(id: string): string {
     return path.join(this.#directory, id);
@@ -79,8 +99,8 @@ export class KvCluster {
   /** Resolves when the member serves. @throws {Error} If it ends before. */
   async startMember(id: string): Promise<void> {
     const peers = this.ids.map((peer) => `${peer}=127.0.0.1:${this.network.port(peer)}`);
-    const listen = `127.0.0.1:${this.#ports.get(id)}`;
-    const options = ['--id', id, '--peers', peers.join(','), '--listen', listen];
+    const options = ['--id', id, '--peers', peers.join(','), '--listen', this.addressOf(id)];
+    if (!this.ids.includes(id)) options.push('--join');
     const places = ['--data', this.directoryOf(id), '--http', `${this.#httpPorts.get(id)}`];
     const child = spawn(process.execPath, [main, ...options, ...places, ...this.#words]);
     this.#processes.set(id, child);
@@ -169,6 +189,15 @@ export class KvCluster {
       await sleep(retryMs);
       const { leader } = JSON.parse(reply.body) as { leader?: string | null };
       if (leader && this.#processes.has(leader)) id = leader;
+    }
+  }
+
+  /** What a member reads, asked until it can tell. */
+  async read(id: string, key: string): Promise<Reply> {
+    while (true) {
+      const reply = await this.request(id, 'GET', `/kv/${key}`);
+      if (!isSurelyNotDone(reply)) return reply;
+      await sleep(retryMs);
     }
   }
 

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../src/testing/random.ts';
@@ -17,6 +19,15 @@ describe('three processes of the key-value example', () => {
     cluster = await KvCluster.start();
   }, timeoutMs);
   afterAll(() => cluster.close());
+
+  /** Status of what comes back for these bytes. */
+  async function rawStatus(id: string, bytes: string): Promise<number> {
+    const socket = net.connect(cluster.httpPort(id), '127.0.0.1');
+    socket.write(bytes);
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    socket.destroy();
+    return Number(/^HTTP\/1.1 (\d+)/.exec(`${chunk}`)?.[1]);
+  }
 
   const cas = (expected: string | null, value: string): string =>
     JSON.stringify({ expect: expected, value });
@@ -51,6 +62,14 @@ describe('three processes of the key-value example', () => {
     expect(await statusOf('GET', '/kv/%ff')).toBe(400);
     expect(await statusOf('PUT', '/kv/bad', Buffer.from([0xff]))).toBe(400);
     expect(await statusOf('PUT', '/kv/bad', 'x'.repeat(256 * 1024 + 1))).toBe(413);
+    expect(await statusOf('PUT', '/kv/bad', 'x'.repeat(64 * 1024 * 1024))).toBe(413);
+    expect(await statusOf('POST', '/kv/bad/cas', 'x'.repeat(64 * 1024 * 1024))).toBe(413);
+    expect(await statusOf('GET', `/kv/${'x'.repeat(100_000)}`)).toBe(431);
+    expect(await rawStatus(leader, 'nonsense\r\n\r\n')).toBe(400);
+    // A client that never ends its request is not waited for.
+    expect(
+      await rawStatus(leader, 'PUT /kv/bad HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nx'),
+    ).toBe(408);
     expect(await statusOf('POST', '/kv/bad/cas', '{')).toBe(400);
     expect(await statusOf('POST', '/kv/bad/cas', 'null')).toBe(400);
     expect(await statusOf('POST', '/kv/bad/cas', '{"value":"x"}')).toBe(400);
@@ -171,17 +190,40 @@ describe('three processes of the key-value example', () => {
 });
 
 describe('the key-value example', () => {
-  it('explains its options and exits 2 when they are wrong', () => {
-    const main = path.join(root, 'examples', 'kv', 'main.js');
-    const peers = ['--peers', '1=127.0.0.1:1,2=127.0.0.1:2'];
-    for (const words of [
-      ['--id', '3', ...peers, '--data', 'x', '--http', '0'],
-      ['--id', '1', ...peers, '--data', 'x', '--http', 'port'],
-    ]) {
-      const { status, stderr } = spawnSync(process.execPath, [main, ...words]);
+  const main = path.join(root, 'examples', 'kv', 'main.js');
+  const run = (...words: readonly string[]): { status: number | null; stderr: string } =>
+    spawnSync(process.execPath, [main, ...words], { cwd: '/', encoding: 'utf8' });
+
+  it('names the option that is wrong, explains all, and exits 2', () => {
+    const peers = '1=127.0.0.1:1,2=127.0.0.1:2';
+    const right = { id: '1', peers, data: 'x', http: '0' };
+    for (const [change, complaint] of [
+      [{ id: '' }, '--id is missing'],
+      [{ data: '' }, '--data is missing'],
+      [{ id: '3' }, '--peers must name member 3'],
+      [{ peers: '1=127.0.0.1' }, '--peers: 127.0.0.1 is not HOST:PORT'],
+      [{ peers: '1=127.0.0.1:70000' }, '--peers: 127.0.0.1:70000 is not HOST:PORT'],
+      [{ peers: `${peers},1=h:3` }, '--peers names an id twice'],
+      [{ http: 'port' }, '--http must be a number from 0 to 65535, got port'],
+      [{ listen: 'h' }, '--listen: h is not HOST:PORT'],
+      [{ 'snapshot-entries': '0' }, '--snapshot-entries must be a number from 1'],
+      [{ color: 'red' }, "Unknown option '--color'"],
+    ] as const) {
+      const words = Object.entries({ ...right, ...change }).flatMap(([name, value]) =>
+        value === '' ? [] : [`--${name}`, value],
+      );
+      const { status, stderr } = run(...words);
+      expect(stderr).toContain(complaint);
+      expect(stderr).toContain('usage: main.js');
       expect(status).toBe(2);
-      expect(`${stderr}`).toContain('usage: main.js');
     }
+  });
+
+  it('says in one line why it cannot start, and exits 1', () => {
+    const words = ['--id', '1', '--peers', '1=127.0.0.1:1', '--http', '0'];
+    const { status, stderr } = run(...words, '--data', '/dev/null/x');
+    expect(stderr.trim().split('\n')).toEqual([expect.stringContaining('/dev/null/x')]);
+    expect(status).toBe(1);
   });
 });
 
