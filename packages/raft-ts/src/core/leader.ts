@@ -2,7 +2,7 @@ import { assert } from './assert.ts';
 import { onLeaderCommit, trackMembers } from './membership.ts';
 import type { AppendResponse, HeartbeatResponse, RaftMessage } from './message.ts';
 import type { Progress } from './progress.ts';
-import { isVoter } from './quorum.ts';
+import { isVoter, votersOf } from './quorum.ts';
 import {
   appendOwn,
   broadcastHeartbeat,
@@ -12,7 +12,7 @@ import {
   quorumActiveTick,
 } from './replication.ts';
 import type { RaftState } from './state.ts';
-import { type Entry, EntryType, type NodeId } from './types.ts';
+import { type Entry, EntryType, type Index, type NodeId } from './types.ts';
 
 /** Why a proposal was refused; it surely left no trace in the log. */
 export type ProposeRefusal = 'not-leader' | 'transferring' | 'too-large' | 'busy';
@@ -58,6 +58,18 @@ export function tickLeader(state: RaftState): void {
   state.heartbeatElapsed = 0;
   if (state.options.lease) state.reads.skipRound();
   broadcastHeartbeat(state);
+  if (state.isStateLost && state.transferTarget === null) handOver(state);
+}
+
+/** A leader without its state gets a snapshot only from another one. */
+function handOver(state: RaftState): void {
+  const { config, progress, id: self } = state;
+  const others = votersOf(config).filter((id) => id !== self && progress.has(id));
+  const match = (id: NodeId): Index => progress.get(id)!.match;
+  const heir = others.reduce<NodeId | null>((best, id) => {
+    return best === null || match(id) > match(best) ? id : best;
+  }, null);
+  if (heir !== null) transferLeadership(state, heir);
 }
 
 export function stepLeader(state: RaftState, message: RaftMessage): void {

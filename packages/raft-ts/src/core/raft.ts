@@ -39,6 +39,9 @@ const leadersKinds: ReadonlySet<string> = new Set([
   'snapshot',
 ]);
 
+/** Election timeouts that a member without its state lets pass before it stands for election. */
+const lostStatePatience = 3;
+
 /** Elections in a row that a member may forgo because its own timer was late (rule L5). */
 const electionsForgoneMax = 3;
 
@@ -91,7 +94,9 @@ export class RaftCore {
       tickLeader(state);
       return false;
     }
-    if (state.electionElapsed < state.electionTimeout || !state.mayCampaign) return false;
+    // Who lost its state cannot give snapshots: it leaves the others time, but its log may be needed to go on at all.
+    const timeout = state.electionTimeout * (state.isStateLost ? lostStatePatience : 1);
+    if (state.electionElapsed < timeout || !state.mayCampaign) return false;
     if (!mayCampaign && state.electionsForgone < electionsForgoneMax) {
       state.electionsForgone++;
       state.resetElectionTimer();

@@ -192,8 +192,6 @@ export class RaftState {
    * may be the only one that the old half can elect (dissertation, section 4.2.2). Its own vote does not count then.
    */
   get mayCampaign(): boolean {
-    // Nobody would have a snapshot for a leader.
-    if (this.isStateLost) return false;
     const { previous } = this.configs;
     const isJoint = previous !== null && previous.votersOutgoing.length > 0;
     return this.isVoter || (isJoint && isVoter(previous, this.id));

@@ -2,7 +2,7 @@ import { assert } from '../core/assert.ts';
 import type { SnapshotMessage } from '../core/message.ts';
 import type { SnapshotMeta } from '../core/types.ts';
 import { SnapshotUnavailableError } from '../errors.ts';
-import type { Done, SnapshotReader, SnapshotWriter } from '../ports.ts';
+import type { Done, SnapshotContent, SnapshotReader, SnapshotWriter } from '../ports.ts';
 import { StateMachineFailure } from './member-failure.ts';
 import type { SnapshotContext } from './snapshot-context.ts';
 
@@ -42,8 +42,32 @@ class ArrivingSnapshot implements SnapshotWriter {
   }
 }
 
-function fail(cause: unknown): never {
-  throw new StateMachineFailure('the state machine did not take up a snapshot', { cause });
+/** Remembers what the disk did wrong, so that the state machine is not blamed for it. */
+class WatchedContent {
+  readonly content: SnapshotContent;
+  error: unknown = null;
+
+  constructor(content: SnapshotContent) {
+    this.content = Symbol.iterator in content ? this.#watch(content) : this.#watchAsync(content);
+  }
+
+  *#watch(content: Iterable<Uint8Array>): Iterable<Uint8Array> {
+    try {
+      yield* content;
+    } catch (error) {
+      this.error = error;
+      throw error;
+    }
+  }
+
+  async *#watchAsync(content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    try {
+      yield* content;
+    } catch (error) {
+      this.error = error;
+      throw error;
+    }
+  }
 }
 
 /** Snapshots that other members send: into the store, then the log is reset, then the state machine replaced (rule T5). */
@@ -51,9 +75,12 @@ export class SnapshotIntake {
   readonly #context: SnapshotContext;
   #writer: SnapshotWriter | null = null;
   #offers = 0;
+  /** The one to restore when the log has been reset, whatever becomes current until then. */
+  #pinned: SnapshotReader | null = null;
 
   constructor(context: SnapshotContext) {
     this.#context = context;
+    this.#pinDue();
   }
 
   /** A member offers a snapshot; one is received at a time, and the newest offer counts. */
@@ -69,7 +96,7 @@ export class SnapshotIntake {
     this.#writer = null;
     if (core.holds(meta)) {
       // It is no news, but the leader has to learn how far the log is here.
-      turn(() => core.step(message));
+      turn(() => this.#arrived(message));
       answer(null);
       return;
     }
@@ -79,7 +106,7 @@ export class SnapshotIntake {
         result.close();
         answer(new SnapshotUnavailableError('a newer offer came'));
       } else {
-        this.#writer = new ArrivingSnapshot(result, () => turn(() => core.step(message)));
+        this.#writer = new ArrivingSnapshot(result, () => turn(() => this.#arrived(message)));
         answer(this.#writer);
       }
     });
@@ -87,10 +114,16 @@ export class SnapshotIntake {
 
   /** Replaces the state by this snapshot, which is durable. */
   restore(meta: SnapshotMeta): void {
-    const { store, turn } = this.#context;
-    const reader = store.pin();
-    assert(reader?.meta.lastIndex === meta.lastIndex, 'another snapshot is current than due');
-    const restoring = this.#beginRestore(meta, reader);
+    const { turn } = this.#context;
+    const reader = this.#pinned;
+    assert(reader?.meta.lastIndex === meta.lastIndex, 'another snapshot is pinned than due');
+    this.#pinned = null;
+    const content = new WatchedContent(reader.content());
+    const fail = (cause: unknown): never => {
+      if (content.error !== null) throw content.error;
+      throw new StateMachineFailure('the state machine did not take up a snapshot', { cause });
+    };
+    const restoring = this.#beginRestore(meta, content.content, fail);
     if (restoring === undefined) this.#restored(meta, reader);
     else {
       restoring.then(
@@ -104,11 +137,30 @@ export class SnapshotIntake {
     this.#offers++;
     this.#writer?.close();
     this.#writer = null;
+    this.#pinned?.close();
+    this.#pinned = null;
   }
 
-  #beginRestore(meta: SnapshotMeta, reader: SnapshotReader): PromiseLike<void> | void {
+  #arrived(message: SnapshotMessage): void {
+    this.#context.core.step(message);
+    this.#pinDue();
+  }
+
+  #pinDue(): void {
+    const { core, store } = this.#context;
+    const due = core.state.restoreDue;
+    if (due === null || this.#pinned?.meta.lastIndex === due.lastIndex) return;
+    this.#pinned?.close();
+    this.#pinned = store.pin();
+  }
+
+  #beginRestore(
+    meta: SnapshotMeta,
+    content: SnapshotContent,
+    fail: (cause: unknown) => never,
+  ): PromiseLike<void> | void {
     try {
-      return this.#context.stateMachine.restore(meta, reader.content());
+      return this.#context.stateMachine.restore(meta, content);
     } catch (cause) {
       return fail(cause);
     }

@@ -1,7 +1,7 @@
 import type { MemberProgress } from '../core/raft.ts';
 import type { SnapshotDue } from '../core/ready.ts';
-import type { Index, NodeId } from '../core/types.ts';
-import type { SnapshotReader } from '../ports.ts';
+import type { Index, NodeId, SnapshotMeta } from '../core/types.ts';
+import type { SnapshotContent, SnapshotReader } from '../ports.ts';
 import type { SnapshotContext } from './snapshot-context.ts';
 import type { SnapshotTaker } from './snapshot-taker.ts';
 
@@ -18,6 +18,40 @@ interface Transfer {
   /** Null while the snapshot is being taken. */
   reader: SnapshotReader | null;
   heardMs: number;
+}
+
+function raise(error: Error): never {
+  throw error;
+}
+
+/** Tells what the own disk cannot give. */
+class WatchedReader implements SnapshotReader {
+  readonly #reader: SnapshotReader;
+  readonly #onError: (error: Error) => void;
+
+  constructor(reader: SnapshotReader, onError: (error: Error) => void) {
+    this.#reader = reader;
+    this.#onError = onError;
+  }
+
+  get meta(): SnapshotMeta {
+    return this.#reader.meta;
+  }
+
+  read(offset: number, length: number, answer: (result: Uint8Array | Error) => void): void {
+    this.#reader.read(offset, length, (result) => {
+      if (result instanceof Error) this.#onError(result);
+      answer(result);
+    });
+  }
+
+  content(): SnapshotContent {
+    return this.#reader.content();
+  }
+
+  close(): void {
+    this.#reader.close();
+  }
 }
 
 /**
@@ -117,7 +151,11 @@ export class SnapshotTransfers {
     transfer.reader = reader;
     core.snapshotChosen(to, meta);
     const message = { kind: 'snapshot', from, to, term, meta } as const;
-    transport.sendSnapshot?.(message, reader, abort.signal, (error) => {
+    const watched = new WatchedReader(reader, (error) => {
+      // What is durable here can no longer be read: as with the log, that is final.
+      if (this.#running.get(to) === transfer) turn(() => raise(error));
+    });
+    transport.sendSnapshot?.(message, watched, abort.signal, (error) => {
       turn(() => this.#ended(transfer, error));
     });
   }

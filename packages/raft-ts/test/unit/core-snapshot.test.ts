@@ -358,14 +358,28 @@ describe('a state machine that lost its state', () => {
     return new CoreBench({ log: ones(8), compacted: 4 });
   }
 
-  it('asks for a snapshot with every answer, keeps log and vote, and does not stand for election', () => {
+  it('asks for a snapshot with every answer, keeps log and vote, and leaves elections to others', () => {
     const bench = lost();
     const [answer] = ofKind(bench.step(beatOf('b', 1)), 'heartbeat-response');
     expect(answer).toMatchObject({ wantedSnapshot: 4 });
     const [acknowledged] = ofKind(bench.step(appendOf('b', 1, [8, 1], [1], 9)), 'append-response');
     expect(acknowledged).toMatchObject({ success: true, index: 9 });
-    expect(bench.tick(60)).toEqual([]);
+    expect(bench.tick(59)).toEqual([]);
     expect(bench.core.state).toMatchObject({ role: 'follower', isStateLost: true, commit: 9 });
+    expect(bench.applied).toEqual([]);
+    bench.tick(1);
+    expect(bench.core.state.role).toBe('pre-candidate');
+  });
+
+  it('leads only when nobody else can, and hands over to the member that is most level', () => {
+    const bench = lost();
+    bench.tick(40);
+    bench.lead('b');
+    expect(bench.core.state.term).toBe(2);
+    bench.acknowledge('b', 9);
+    const sent = ofKind(bench.tick(5), 'timeout-now');
+    expect(sent).toMatchObject([{ to: 'b', lastIndex: 9 }]);
+    expect(bench.core.propose(Uint8Array.of(1))).toBe('transferring');
     expect(bench.applied).toEqual([]);
   });
 
