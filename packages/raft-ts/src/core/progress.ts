@@ -73,7 +73,7 @@ export class Progress {
       if (this.match >= compacted) this.becomeReplicate();
     } else if (this.state === 'probe') {
       // An answer to an old request proves nothing about the one under way.
-      if (isNews || index === this.match) this.becomeReplicate();
+      if (index === this.match) this.becomeReplicate();
     } else {
       this.inflights.freeTo(index);
       if (this.next <= this.match) this.next = this.match + 1;
@@ -84,18 +84,17 @@ export class Progress {
 
   /**
    * The member refused a request whose previous index was `refused`; `retry` is the highest index at which the logs may
-   * still agree. False for a refusal that is older than what is known.
+   * still agree. A refusal that is older than what is known has no effect.
    */
-  refuse(refused: Index, retry: Index): boolean {
-    if (refused <= this.match || this.state === 'snapshot') return false;
+  refuse(refused: Index, retry: Index): void {
+    if (refused <= this.match || this.state === 'snapshot') return;
     if (this.state === 'replicate') {
       this.becomeProbe();
-      return true;
+      return;
     }
-    if (this.next - 1 !== refused) return false;
+    if (this.next - 1 !== refused) return;
     this.next = Math.max(Math.min(refused, retry + 1), this.match + 1);
     this.probeSent = false;
-    return true;
   }
 
   /** A snapshot has arrived or failed. What follows waits for the next sign of life, so that a failure is not repeated at once. */
