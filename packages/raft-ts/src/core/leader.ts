@@ -28,7 +28,6 @@ export function becomeLeader(state: RaftState): void {
   state.role = 'leader';
   state.leader = state.id;
   state.isLeaseVoid = false;
-  state.electionElapsed = 0;
   state.heartbeatElapsed = 0;
   trackMembers(state);
   // Dissertation 6.4: nothing of an earlier term is known to be committed before this entry is.
@@ -112,7 +111,6 @@ export function onLeaderAppendDone(state: RaftState): void {
 
 function advanceCommit(state: RaftState): void {
   if (!maybeCommit(state)) return;
-  releaseReads(state);
   onLeaderCommit(state);
 }
 
@@ -122,11 +120,7 @@ export function readIndex(state: RaftState, id: number): void {
     return;
   }
   state.reads.add(id);
-  releaseReads(state);
-}
-
-function releaseReads(state: RaftState): void {
-  if (state.reads.hasGathered && hasOwnTermCommit(state)) state.isFlushDue = true;
+  if (hasOwnTermCommit(state)) state.isFlushDue = true;
 }
 
 /** One round of heartbeats for everything that gathered since the last one. */
@@ -151,7 +145,6 @@ export function transferLeadership(state: RaftState, target: NodeId): TransferRe
   state.transferTarget = target;
   state.transferElapsed = 0;
   state.isTimeoutNowSent = false;
-  state.isFlushDue = true;
   continueTransfer(state);
   return null;
 }

@@ -321,7 +321,7 @@ export class RaftCore {
     const isLeaders = leadersKinds.has(kind);
     if (isLeaders) {
       assert(term > state.term || state.role !== 'leader', 'two leaders in one term');
-      if (term > state.term || state.role !== 'follower' || state.leader !== from) {
+      if (term > state.term || state.leader !== from) {
         state.becomeFollower(term, from);
       }
     } else if (term > state.term && !(kind === 'pre-vote-response' && message.granted)) {

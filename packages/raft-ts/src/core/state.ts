@@ -213,7 +213,7 @@ export class RaftState {
 
   becomeFollower(term: Term, leader: NodeId | null): void {
     assert(term >= this.term, 'a term must not fall');
-    const isNewLeader = term > this.term || leader !== this.leader || this.role !== 'follower';
+    const isNewLeader = term > this.term || leader !== this.leader;
     if (term > this.term) {
       this.term = term;
       this.votedFor = null;
