@@ -1,8 +1,15 @@
 import { ConntrackAttribute } from './conntrack-attribute.ts';
 import { type TupleDirection, writeChanges, writeKey, writeNewEntry } from './conntrack-encoder.ts';
 import type { ConntrackFields } from './conntrack-entry.ts';
-import { Cta, CtMessage, SUBSYSTEM_CTNETLINK } from './ctnetlink-protocol.ts';
+import type { ExpectationFields } from './conntrack-expectation.ts';
+import {
+  Cta,
+  CtMessage,
+  SUBSYSTEM_CTNETLINK,
+  SUBSYSTEM_EXPECTATIONS,
+} from './ctnetlink-protocol.ts';
 import { BatchTooLargeError } from './errors.ts';
+import { writeExpectationKey, writeNewExpectation } from './expectation-encoder.ts';
 import { MESSAGE_BYTES_MAX, MessageWriter } from './message-writer.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST } from './netlink-protocol.ts';
 import { type CommandBatchOptions, commandBatchDefaults } from './options.ts';
@@ -106,19 +113,53 @@ export class CommandBatch {
     return this.#end();
   }
 
+  /**
+   * Makes an expectation of an existing flow with a helper: ENOENT without the flow, EOPNOTSUPP without the helper, EEXIST
+   * if it is expected already. It lives as long as the helper's policy says; see `limitExpectation`.
+   */
+  expect(expectation: ExpectationFields): number {
+    this.#begin(
+      CtMessage.new,
+      NLM_F_CREATE | NLM_F_EXCL,
+      expectation.master,
+      SUBSYSTEM_EXPECTATIONS,
+    );
+    writeNewExpectation(this.#writer, expectation);
+    return this.#end();
+  }
+
+  /** Sets the remaining life of an expectation that is there: the kernel takes none from the message that makes it. */
+  limitExpectation(expectation: ExpectationFields): number {
+    this.#begin(CtMessage.new, 0, expectation.master, SUBSYSTEM_EXPECTATIONS);
+    writeNewExpectation(this.#writer, expectation);
+    return this.#end();
+  }
+
+  /** Takes an expectation back; ENOENT if there is none. */
+  unexpect(expectation: ExpectationFields): number {
+    this.#begin(CtMessage.delete, 0, expectation.master, SUBSYSTEM_EXPECTATIONS);
+    writeExpectationKey(this.#writer, expectation);
+    return this.#end();
+  }
+
   /** Asks for an acknowledgement of the last message; whoever sends the batch calls it first. */
   acknowledgeLast(): void {
     if (this.#count > 0) this.#writer.acknowledgeLast();
   }
 
-  #begin(message: number, flags: number, entry: ConntrackFields): void {
+  #begin(
+    message: number,
+    flags: number,
+    { family }: { readonly family: number },
+    subsystem: number = SUBSYSTEM_CTNETLINK,
+  ): void {
     const writer = this.#writer;
     if (writer.length + MESSAGE_BYTES_MAX > BATCH_BYTES_MAX) {
       throw new BatchTooLargeError(this.#count, this.#count, writer.length, BATCH_BYTES_MAX);
     }
     const sequence = (this.#firstSequence + this.#count) >>> 0;
-    writer.begin((SUBSYSTEM_CTNETLINK << 8) | message, NLM_F_REQUEST | flags, sequence);
-    writer.u8(entry.family);
+    writer.begin((subsystem << 8) | message, NLM_F_REQUEST | flags, sequence);
+    writer.u8(family);
     writer.u8(0);
     writer.u8(0);
     writer.u8(0);

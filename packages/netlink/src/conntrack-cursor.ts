@@ -1,7 +1,9 @@
 import { decodeConntrackEntry } from './conntrack-decoder.ts';
 import { ConntrackEntry } from './conntrack-entry.ts';
-import { CtMessage, SUBSYSTEM_CTNETLINK } from './ctnetlink-protocol.ts';
+import { ConntrackExpectation } from './conntrack-expectation.ts';
+import { CtMessage, SUBSYSTEM_CTNETLINK, SUBSYSTEM_EXPECTATIONS } from './ctnetlink-protocol.ts';
 import type { DatagramSource } from './datagram-source.ts';
+import { decodeExpectation } from './expectation-decoder.ts';
 import {
   MESSAGE_HEADER_BYTES,
   NFGEN_HEADER_BYTES,
@@ -32,6 +34,22 @@ const MIN_BYTES = MESSAGE_HEADER_BYTES + NFGEN_HEADER_BYTES;
 export type ControlHandler = (sequence: number, errno: number) => void;
 
 /**
+ * Told of expectations in their place among the entries: they are made and used between events of flows. The cell is
+ * reused; `kind` is `new`, `destroy` or `entry`.
+ */
+export type ExpectationHandler = (
+  kind: ConntrackKind,
+  expectation: ConntrackExpectation,
+  portId: number,
+) => void;
+
+/** Who hears of what lies among the entries. */
+export interface CursorHandlers {
+  readonly onControl?: ControlHandler;
+  readonly onExpectation?: ExpectationHandler;
+}
+
+/**
  * Walks the conntrack messages of received datagrams: `while (cursor.next()) { ... cursor.entry ... }`. Everything that it
  * shows is reused by the next `next()`. Messages that do not parse are counted in `malformed` and skipped.
  */
@@ -41,7 +59,7 @@ export class ConntrackCursor {
   portId = 0;
   /** Sequence of the request that an entry answers; 0 in events. */
   sequence = 0;
-  readonly entry: ConntrackEntry;
+  readonly entry = new ConntrackEntry();
   /** Messages skipped since the cursor was made. */
   malformed = 0;
   /** Messages shown since the cursor was made. */
@@ -52,18 +70,14 @@ export class ConntrackCursor {
   wantedSequence: number | null = null;
 
   #source: DatagramSource;
-  readonly #onControl: ControlHandler | null;
+  readonly #handlers: CursorHandlers;
+  readonly #expectation = new ConntrackExpectation();
   #at = 0;
   #end = 0;
 
-  constructor(
-    source: DatagramSource,
-    onControl: ControlHandler | null = null,
-    entry: ConntrackEntry = new ConntrackEntry(),
-  ) {
+  constructor(source: DatagramSource, handlers: CursorHandlers = {}) {
     this.#source = source;
-    this.#onControl = onControl;
-    this.entry = entry;
+    this.#handlers = handlers;
   }
 
   /** Moves to the next conntrack message; false when the batch is at its end. */
@@ -103,11 +117,24 @@ export class ConntrackCursor {
       return false;
     }
     if ((flags & NLM_F_DUMP_INTR) !== 0) this.interrupted = true;
-    if (type >>> 8 !== SUBSYSTEM_CTNETLINK) {
-      this.#control(view, at, length, type);
-      return false;
+    const subsystem = type >>> 8;
+    if (subsystem === SUBSYSTEM_CTNETLINK) {
+      return this.#conntrack(view, at, length, type & 0xff, flags);
     }
-    return this.#conntrack(view, at, length, type & 0xff, flags);
+    if (subsystem === SUBSYSTEM_EXPECTATIONS) {
+      this.#expect(view, at, length, type & 0xff, flags);
+    } else this.#control(view, at, length, type);
+    return false;
+  }
+
+  #expect(view: DataView, at: number, length: number, message: number, flags: number): void {
+    const { onExpectation } = this.#handlers;
+    if (onExpectation === undefined) return;
+    if (message !== CtMessage.new && message !== CtMessage.delete) return;
+    const family = length >= MIN_BYTES ? view.getUint8(at + MESSAGE_HEADER_BYTES) : 0;
+    const isSound = decodeExpectation(view, at + MIN_BYTES, at + length, family, this.#expectation);
+    if (!isSound) this.malformed++;
+    else onExpectation(kindOf(message, flags), this.#expectation, view.getUint32(at + 12, true));
   }
 
   #conntrack(view: DataView, at: number, length: number, message: number, flags: number): boolean {
@@ -132,7 +159,7 @@ export class ConntrackCursor {
     }
     const carriesErrno = length >= MESSAGE_HEADER_BYTES + 4;
     const errno = carriesErrno ? -view.getInt32(at + MESSAGE_HEADER_BYTES, true) : 0;
-    this.#onControl?.(view.getUint32(at + 8, true), Math.max(errno, 0));
+    this.#handlers.onControl?.(view.getUint32(at + 8, true), Math.max(errno, 0));
   }
 }
 

@@ -1,14 +1,13 @@
 import { ConntrackAttribute } from './conntrack-attribute.ts';
 import type { ConntrackFields, SequenceAdjustment } from './conntrack-entry.ts';
+import { writeAddresses, writeL4 } from './conntrack-tuple-encoder.ts';
 import {
   ConntrackStatus,
   ConntrackTcpFlag,
   Cta,
   CtaDccp,
   CtaHelp,
-  CtaIp,
   CtaNat,
-  CtaProto,
   CtaProtoInfo,
   CtaProtoNat,
   CtaSctp,
@@ -56,7 +55,7 @@ export function writeKey(
   } else {
     const zone = entry.zoneDirection === 2 ? entry.replyZone : -1;
     const at = writer.openNest(Cta.tupleReply);
-    writeTuple(writer, entry, entry.replySource, entry.replyDestination);
+    writeAddresses(writer, entry.family, entry.replySource, entry.replyDestination);
     writeL4(writer, entry.protocol, entry.replyL4);
     closeTuple(writer, at, zone);
   }
@@ -77,7 +76,7 @@ export function writeNewEntry(
   writeOriginal(writer, entry);
   const zone = entry.zoneDirection === 2 ? entry.replyZone : -1;
   const at = writer.openNest(Cta.tupleReply);
-  writeTuple(writer, entry, entry.originalDestination, entry.originalSource);
+  writeAddresses(writer, entry.family, entry.originalDestination, entry.originalSource);
   writeL4(writer, entry.protocol, inverseL4(entry.protocol, entry.originalL4));
   closeTuple(writer, at, zone);
   writeZone(writer, entry);
@@ -149,50 +148,20 @@ function writeMutable(
 function writeOriginal(writer: MessageWriter, entry: ConntrackFields): void {
   const zone = entry.zoneDirection === 1 ? entry.zone : -1;
   const at = writer.openNest(Cta.tupleOriginal);
-  writeTuple(writer, entry, entry.originalSource, entry.originalDestination);
+  writeAddresses(writer, entry.family, entry.originalSource, entry.originalDestination);
   writeL4(writer, entry.protocol, entry.originalL4);
   closeTuple(writer, at, zone);
 }
 
 function writeMaster(writer: MessageWriter, entry: ConntrackFields): void {
   const at = writer.openNest(Cta.tupleMaster);
-  writeTuple(writer, entry, entry.masterSource, entry.masterDestination);
+  writeAddresses(writer, entry.family, entry.masterSource, entry.masterDestination);
   writeL4(writer, entry.masterProtocol, entry.masterL4);
   closeTuple(writer, at, -1);
 }
 
 function writeZone(writer: MessageWriter, entry: ConntrackFields): void {
   if (entry.zoneDirection === 0 && entry.zone !== 0) writer.attributeU16(Cta.zone, entry.zone);
-}
-
-function writeTuple(
-  writer: MessageWriter,
-  entry: ConntrackFields,
-  source: Uint8Array,
-  destination: Uint8Array,
-): void {
-  const ipv4 = entry.family === AF_INET;
-  const bytes = ipv4 ? 4 : 16;
-  const at = writer.openNest(CtaTuple.ip);
-  writer.attributeBytes(ipv4 ? CtaIp.v4Source : CtaIp.v6Source, source, bytes);
-  writer.attributeBytes(ipv4 ? CtaIp.v4Destination : CtaIp.v6Destination, destination, bytes);
-  writer.closeNest(at);
-}
-
-function writeL4(writer: MessageWriter, protocol: number, l4: number): void {
-  const at = writer.openNest(CtaTuple.proto);
-  writer.attributeU8(CtaProto.number, protocol);
-  const shape = l4Shape(protocol);
-  if (shape === 'ports') {
-    writer.attributeU16(CtaProto.sourcePort, l4 >>> 16);
-    writer.attributeU16(CtaProto.destinationPort, l4 & 0xffff);
-  } else if (shape !== 'none') {
-    const ipv4 = shape === 'icmp';
-    writer.attributeU16(ipv4 ? CtaProto.icmpId : CtaProto.icmpv6Id, l4 >>> 16);
-    writer.attributeU8(ipv4 ? CtaProto.icmpType : CtaProto.icmpv6Type, (l4 >>> 8) & 0xff);
-    writer.attributeU8(ipv4 ? CtaProto.icmpCode : CtaProto.icmpv6Code, l4 & 0xff);
-  }
-  writer.closeNest(at);
 }
 
 function closeTuple(writer: MessageWriter, at: number, zone: number): void {

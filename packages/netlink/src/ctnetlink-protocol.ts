@@ -1,11 +1,32 @@
 /** Numbers of ctnetlink (linux/netfilter/nfnetlink_conntrack.h, nf_conntrack_common.h, nf_conntrack_tcp.h). */
 
 export const SUBSYSTEM_CTNETLINK = 1;
+/** Expectations: what helpers expect to be opened. */
+export const SUBSYSTEM_EXPECTATIONS = 2;
 
 export const CtMessage = { new: 0, get: 1, delete: 2 } as const;
 
 /** Multicast groups of conntrack events. */
 export const CtGroup = { new: 1, update: 2, destroy: 3 } as const;
+
+/** Multicast groups of expectation events. */
+export const ExpectationGroup = { new: 4, destroy: 6 } as const;
+
+export const CtaExpect = {
+  master: 1,
+  tuple: 2,
+  mask: 3,
+  timeout: 4,
+  id: 5,
+  helper: 6,
+  zone: 7,
+  flags: 8,
+  policy: 9,
+  nat: 10,
+  nextHelper: 11,
+} as const;
+
+export const CtaExpectNat = { direction: 1, tuple: 2 } as const;
 
 export const Cta = {
   tupleOriginal: 1,

@@ -1,4 +1,9 @@
-import { Cta, CtMessage, SUBSYSTEM_CTNETLINK } from './ctnetlink-protocol.ts';
+import {
+  Cta,
+  CtMessage,
+  SUBSYSTEM_CTNETLINK,
+  SUBSYSTEM_EXPECTATIONS,
+} from './ctnetlink-protocol.ts';
 import type { MessageWriter } from './message-writer.ts';
 import { NLM_F_DUMP, NLM_F_REQUEST } from './netlink-protocol.ts';
 
@@ -16,11 +21,21 @@ export function writeDumpRequest(
   sequence: number,
   filter: DumpFilter,
 ): void {
-  writer.begin((SUBSYSTEM_CTNETLINK << 8) | CtMessage.get, NLM_F_REQUEST | NLM_F_DUMP, sequence);
-  writer.u8(filter.family ?? 0);
-  writer.u8(0);
-  writer.u8(0);
-  writer.u8(0);
+  begin(writer, SUBSYSTEM_CTNETLINK, sequence, filter.family ?? 0);
   if (filter.zone !== undefined) writer.attributeU16(Cta.zone, filter.zone);
   writer.end();
+}
+
+/** The same for expectations, of both families. */
+export function writeExpectationDumpRequest(writer: MessageWriter, sequence: number): void {
+  begin(writer, SUBSYSTEM_EXPECTATIONS, sequence, 0);
+  writer.end();
+}
+
+function begin(writer: MessageWriter, subsystem: number, sequence: number, family: number): void {
+  writer.begin((subsystem << 8) | CtMessage.get, NLM_F_REQUEST | NLM_F_DUMP, sequence);
+  writer.u8(family);
+  writer.u8(0);
+  writer.u8(0);
+  writer.u8(0);
 }

@@ -1,6 +1,7 @@
 import { ConntrackCursor } from './conntrack-cursor.ts';
+import type { ConntrackExpectation } from './conntrack-expectation.ts';
 import { DatagramReader } from './datagram-reader.ts';
-import { type DumpFilter, writeDumpRequest } from './dump-request.ts';
+import { type DumpFilter, writeDumpRequest, writeExpectationDumpRequest } from './dump-request.ts';
 import { ChannelClosedError, DumpBusyError, NetlinkError, NetlinkOptionError } from './errors.ts';
 import { MessageWriter } from './message-writer.ts';
 import type { NetlinkMetrics } from './metrics.ts';
@@ -27,6 +28,7 @@ interface RunningDump {
   readonly shownBefore: number;
   readonly malformedBefore: number;
   readonly onEntries: (cursor: ConntrackCursor) => void;
+  readonly onExpectation: (expectation: ConntrackExpectation) => void;
   readonly resolve: (result: DumpResult) => void;
   readonly reject: (error: Error) => void;
 }
@@ -74,9 +76,10 @@ export class Dumper {
         },
       },
     );
-    this.#cursor = new ConntrackCursor(this.#reader.source, (sequence, errno) =>
-      this.#onEnd(sequence, errno),
-    );
+    this.#cursor = new ConntrackCursor(this.#reader.source, {
+      onControl: (sequence, errno) => this.#onEnd(sequence, errno),
+      onExpectation: (_, expectation) => this.#running?.onExpectation(expectation),
+    });
   }
 
   /**
@@ -88,26 +91,48 @@ export class Dumper {
    * @throws {NetlinkError} If the kernel refuses or breaks off the dump.
    */
   dump(filter: DumpFilter, onEntries: (cursor: ConntrackCursor) => void): Promise<DumpResult> {
-    if (this.#closed !== null) return Promise.reject(this.#closed);
-    if (this.#running !== null) return Promise.reject(new DumpBusyError('a dump is running'));
     const { zone } = filter;
     if (zone !== undefined && !(zone >= 1 && zone <= 65_535)) {
       return Promise.reject(new NetlinkOptionError('zone', '1 to 65535', zone));
     }
+    const write = (sequence: number): void => writeDumpRequest(this.#writer, sequence, filter);
+    return this.#start(write, { onEntries, onExpectation: () => undefined });
+  }
+
+  /**
+   * Dumps the expectations of all helpers, of which there are few.
+   *
+   * @param onExpectation The cell is reused. @throws as `dump`.
+   */
+  dumpExpectations(
+    onExpectation: (expectation: ConntrackExpectation) => void,
+  ): Promise<DumpResult> {
+    const write = (sequence: number): void => writeExpectationDumpRequest(this.#writer, sequence);
+    return this.#start(write, { onEntries: () => undefined, onExpectation });
+  }
+
+  #start(
+    write: (sequence: number) => void,
+    handlers: Pick<RunningDump, 'onEntries' | 'onExpectation'>,
+  ): Promise<DumpResult> {
+    if (this.#closed !== null) return Promise.reject(this.#closed);
+    if (this.#running !== null) return Promise.reject(new DumpBusyError('a dump is running'));
     this.#sequence = (this.#sequence % 0xffffffff) + 1;
     // Pages of a dump that failed half-way may still come; they are skipped.
     this.#cursor.wantedSequence = this.#sequence;
     this.#cursor.interrupted = false;
     return new Promise((resolve, reject) => {
       this.#running = {
+        ...handlers,
         sequence: this.#sequence,
         shownBefore: this.#cursor.shown,
         malformedBefore: this.#cursor.malformed,
-        onEntries,
         resolve,
         reject,
       };
-      this.#send(filter);
+      this.#writer.clear();
+      write(this.#sequence);
+      this.#send();
     });
   }
 
@@ -118,9 +143,7 @@ export class Dumper {
     await this.#reader.stop();
   }
 
-  #send(filter: DumpFilter): void {
-    this.#writer.clear();
-    writeDumpRequest(this.#writer, this.#sequence, filter);
+  #send(): void {
     new Uint8Array(this.#request, 8).set(this.#writer.bytes.subarray(0, this.#writer.length));
     new Int32Array(this.#request, 0, 1)[0] = this.#writer.length;
     this.#reader.request();

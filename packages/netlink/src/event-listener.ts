@@ -1,5 +1,5 @@
-import { ConntrackCursor } from './conntrack-cursor.ts';
-import { CtGroup } from './ctnetlink-protocol.ts';
+import { ConntrackCursor, type ExpectationHandler } from './conntrack-cursor.ts';
+import { CtGroup, ExpectationGroup } from './ctnetlink-protocol.ts';
 import { DatagramReader } from './datagram-reader.ts';
 import { ChannelClosedError } from './errors.ts';
 import { MessageWriter } from './message-writer.ts';
@@ -21,6 +21,8 @@ export interface EventListenerDependencies {
   readonly onBatch: (cursor: ConntrackCursor) => void;
   /** The kernel dropped events (ENOBUFS): the table has to be compared with a dump. Comes before the events behind it. */
   readonly onOverrun: (times: number) => void;
+  /** An expectation was made or is gone; called while a batch is read, in its place among the events. Null: not asked for. */
+  readonly onExpectation?: ExpectationHandler | null;
   /** The listener's thread died; no more events come. */
   readonly onFailure: (error: Error) => void;
   readonly metrics: NetlinkMetrics | null;
@@ -55,7 +57,10 @@ export class EventListener {
       receiveBufferBytes: options.receiveBufferBytes,
       receiveTimeoutMs: RECEIVE_TIMEOUT_MS,
       filter: eventFilter(options),
-      groups: Object.values(CtGroup),
+      groups: [
+        ...Object.values(CtGroup),
+        ...(dependencies.onExpectation ? Object.values(ExpectationGroup) : []),
+      ],
     });
     this.portId = this.#socket.portId;
     this.#reader = new DatagramReader(
@@ -83,9 +88,10 @@ export class EventListener {
         },
       },
     );
-    this.#cursor = new ConntrackCursor(this.#reader.source, (sequence) =>
-      this.#onBarrier(sequence),
-    );
+    this.#cursor = new ConntrackCursor(this.#reader.source, {
+      onControl: (sequence) => this.#onBarrier(sequence),
+      ...(dependencies.onExpectation ? { onExpectation: dependencies.onExpectation } : {}),
+    });
   }
 
   /** Malformed messages skipped so far. */

@@ -7,13 +7,24 @@ export {
 export { CommandBatch } from './command-batch.ts';
 export { CommandChannel, type CommandResults } from './command-channel.ts';
 export { ConntrackAttribute } from './conntrack-attribute.ts';
-export { ConntrackCursor, ConntrackKind, type ControlHandler } from './conntrack-cursor.ts';
+export {
+  ConntrackCursor,
+  ConntrackKind,
+  type ControlHandler,
+  type CursorHandlers,
+  type ExpectationHandler,
+} from './conntrack-cursor.ts';
 export type { TupleDirection } from './conntrack-encoder.ts';
 export {
   ConntrackEntry,
   type ConntrackFields,
   type SequenceAdjustment,
 } from './conntrack-entry.ts';
+export {
+  ConntrackExpectation,
+  type ExpectationFields,
+  type ExpectingFlow,
+} from './conntrack-expectation.ts';
 export { ConntrackStatus, ConntrackTcpFlag, CtGroup, Protocol } from './ctnetlink-protocol.ts';
 export { type DatagramSource, SingleDatagram } from './datagram-source.ts';
 export type { DumpFilter } from './dump-request.ts';

@@ -3,6 +3,7 @@ import {
   CommandChannel,
   type CommandResults,
   type ConntrackEntry,
+  type ConntrackExpectation,
   Dumper,
   type DumpFilter,
 } from '@raftwall/netlink';
@@ -57,6 +58,12 @@ export class KernelClient {
     return entries;
   }
 
+  async dumpExpectations(): Promise<ConntrackExpectation[]> {
+    const found: ConntrackExpectation[] = [];
+    await this.#dumper.dumpExpectations((it) => found.push(structuredClone({ ...it })));
+    return found;
+  }
+
   async stop(): Promise<void> {
     await this.channel.stop();
     await this.#dumper.stop();
@@ -64,4 +71,4 @@ export class KernelClient {
 }
 
 /** Errno numbers of Linux. */
-export const Errno = { ENOENT: 2, EBUSY: 16, EEXIST: 17, EINVAL: 22, ENOSPC: 28 } as const;
+export const Errno = { ENOENT: 2, EBUSY: 16, EEXIST: 17, EINVAL: 22, ENOSPC: 28, EOPNOTSUPP: 95 } as const;

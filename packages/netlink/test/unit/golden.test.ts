@@ -105,7 +105,9 @@ describe('a dump captured from a kernel', () => {
   it('has zone, mark and both translations, and ends with its sequence', () => {
     const ends: number[][] = [];
     const source = new SingleDatagram();
-    const cursor = new ConntrackCursor(source, (sequence, errno) => ends.push([sequence, errno]));
+    const cursor = new ConntrackCursor(source, {
+      onControl: (sequence, errno) => ends.push([sequence, errno]),
+    });
     let found = 0;
     for (const bytes of readHexFile('nat-mark-zone-dump')) {
       source.of(bytes);
