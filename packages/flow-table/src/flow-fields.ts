@@ -90,3 +90,9 @@ export interface FlowFields {
   zoneDirection: number;
   replyZone: number;
 }
+
+/** What names a flow. */
+export type FlowKeyFields = Pick<
+  FlowFields,
+  'family' | 'protocol' | 'zone' | 'originalSource' | 'originalDestination' | 'originalL4'
+>;

@@ -1,6 +1,6 @@
 import { copyBytes, readUint16, readUint32, writeUint16, writeUint32 } from './byte-order.ts';
 import { FlowCodecError, FlowValueError } from './errors.ts';
-import type { FlowFields } from './flow-fields.ts';
+import type { FlowKeyFields } from './flow-fields.ts';
 
 /**
  * The packed key of a flow, 16 bytes for IPv4 and 40 for IPv6; numbers in network order, so that the order of the bytes
@@ -41,7 +41,7 @@ export function flowKeyLength(family: number): number {
  * @returns the key's length, 16 or 40.
  * @throws {FlowValueError} If the family is neither 2 nor 10.
  */
-export function writeFlowKey(fields: FlowFields, buffer: Uint8Array, offset: number): number {
+export function writeFlowKey(fields: FlowKeyFields, buffer: Uint8Array, offset: number): number {
   const length = addressLength(fields.family);
   if (length === 0) throw new FlowValueError('family', fields.family, '2 or 10');
   buffer[offset] = fields.family;
@@ -58,7 +58,7 @@ export function writeFlowKey(fields: FlowFields, buffer: Uint8Array, offset: num
  * @returns the key's length, 16 or 40.
  * @throws {FlowCodecError} If the family is unknown or the buffer is too short.
  */
-export function readFlowKey(buffer: Uint8Array, offset: number, fields: FlowFields): number {
+export function readFlowKey(buffer: Uint8Array, offset: number, fields: FlowKeyFields): number {
   const family = buffer[offset] ?? 0;
   const length = addressLength(family);
   if (length === 0) throw new FlowCodecError(offset, `family ${family} is neither 2 nor 10`);

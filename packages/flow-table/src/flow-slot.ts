@@ -1,5 +1,5 @@
 import { readUint32, writeUint32 } from './byte-order.ts';
-import { FlowAttribute, type FlowFields } from './flow-fields.ts';
+import { FlowAttribute, type FlowFields, type FlowKeyFields } from './flow-fields.ts';
 import { FAMILY_IPV4 } from './flow-key.ts';
 import type { WordHash } from './word-hash.ts';
 
@@ -62,7 +62,7 @@ export function unpackAddress(words: Uint32Array, at: number, address: Uint8Arra
 }
 
 /** Packs the key fields into the words 0 to 9. */
-export function packKey(fields: FlowFields, words: Uint32Array, base: number): void {
+export function packKey(fields: FlowKeyFields, words: Uint32Array, base: number): void {
   words[base] = (fields.family << 24) | ((fields.protocol & 0xff) << 16) | (fields.zone & 0xffff);
   packAddress(fields.originalSource, words, base + SlotWord.originalSource);
   packAddress(fields.originalDestination, words, base + SlotWord.originalDestination);

@@ -3,7 +3,7 @@ import { readUint32 } from './byte-order.ts';
 import { ChangeSet } from './change-set.ts';
 import { type DigestSummary, FlowDigest } from './flow-digest.ts';
 import { ExtrasWord, packExtras, RARE_ATTRIBUTES, unpackExtras } from './flow-extras.ts';
-import { FlowAttribute, type FlowFields } from './flow-fields.ts';
+import { FlowAttribute, type FlowFields, type FlowKeyFields } from './flow-fields.ts';
 import { FLOW_KEY_BYTES_MAX, flowKeyLength } from './flow-key.ts';
 import {
   hashTuple,
@@ -137,7 +137,8 @@ export class FlowTable {
   }
 
   /**
-   * Applies a blob's operations in their order. The whole blob is checked first: a malformed one changes nothing.
+   * Applies a blob's operations in their order. The whole blob is checked first: a malformed one changes nothing. Operations
+   * on expectations are passed over, see `ExpectationTable`.
    *
    * @throws {FlowCodecError} If the blob is malformed.
    */
@@ -148,6 +149,7 @@ export class FlowTable {
     const counts = { created: 0, replaced: 0, updated: 0, touched: 0, deleted: 0, ignored: 0 };
     const nowMs = Math.floor(this.#nowMs());
     while (reader.next()) {
+      if (reader.kind >= OperationKind.expect) continue;
       const slot = this.findKey(blob, reader.keyOffset, reader.keyLength);
       if (reader.kind === OperationKind.create) {
         const change = slot < 0 ? 'created' : 'replaced';
@@ -163,7 +165,7 @@ export class FlowTable {
   }
 
   /** The slot of the flow with the key of `fields`, or -1. */
-  find(fields: FlowFields): number {
+  find(fields: FlowKeyFields): number {
     packKey(fields, this.#wanted, 0);
     return this.#find();
   }

@@ -22,8 +22,19 @@ export {
   FlowValueError,
   OperationLimitError,
 } from './errors.ts';
+export { type ExpectationFields, ExpectationRecord } from './expectation-record.ts';
+export {
+  type ExpectationObserver,
+  ExpectationTable,
+  expectationKey,
+} from './expectation-table.ts';
 export { DIGEST_RANGES, type DigestSummary, FlowDigest } from './flow-digest.ts';
-export { FlowAttribute, type FlowFields, type SequenceAdjust } from './flow-fields.ts';
+export {
+  FlowAttribute,
+  type FlowFields,
+  type FlowKeyFields,
+  type SequenceAdjust,
+} from './flow-fields.ts';
 export {
   FAMILY_IPV4,
   FAMILY_IPV6,
@@ -49,6 +60,7 @@ export type { CheckpointMetrics } from './metrics.ts';
 export {
   OPERATION_BYTES_MAX,
   OPERATION_FORMAT_VERSION,
+  OPERATION_FORMAT_VERSION_EXPECTATIONS,
   OPERATION_HEADER_BYTES,
   OperationKind,
 } from './operation-codec.ts';

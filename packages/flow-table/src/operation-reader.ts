@@ -1,11 +1,19 @@
 import { readUint32 } from './byte-order.ts';
 import { FlowCodecError, FlowCodecVersionError } from './errors.ts';
+import {
+  checkExpectation,
+  checkExpectedTuple,
+  readExpectation,
+  readExpectedTuple,
+} from './expectation-payload.ts';
+import { ExpectationRecord } from './expectation-record.ts';
 import { FlowAttribute } from './flow-fields.ts';
 import { flowKeyLength, readFlowKey } from './flow-key.ts';
 import { checkPayload, readPayload } from './flow-payload.ts';
 import { FlowRecord } from './flow-record.ts';
 import {
   OPERATION_FORMAT_VERSION,
+  OPERATION_FORMAT_VERSION_EXPECTATIONS,
   OPERATION_HEADER_BYTES,
   OperationKind,
 } from './operation-codec.ts';
@@ -30,6 +38,9 @@ export class OperationReader {
   #read = 0;
   #decoded = false;
   readonly #fields = new FlowRecord();
+  readonly #expectation = new ExpectationRecord();
+  /** Version of the blob. */
+  #version = 0;
 
   /** @throws as `reset`. */
   constructor(blob?: Uint8Array) {
@@ -46,9 +57,11 @@ export class OperationReader {
     if (blob.length < OPERATION_HEADER_BYTES) {
       throw new FlowCodecError(blob.length, 'header is cut short');
     }
-    if (blob[0] !== OPERATION_FORMAT_VERSION) {
-      throw new FlowCodecVersionError(blob[0]!, OPERATION_FORMAT_VERSION);
+    const version = blob[0]!;
+    if (version < OPERATION_FORMAT_VERSION || version > OPERATION_FORMAT_VERSION_EXPECTATIONS) {
+      throw new FlowCodecVersionError(version, OPERATION_FORMAT_VERSION_EXPECTATIONS);
     }
+    this.#version = version;
     if (blob[1] || blob[2] || blob[3]) throw new FlowCodecError(1, 'reserved bytes are not zero');
     this.#blob = blob;
     this.#end = OPERATION_HEADER_BYTES;
@@ -90,11 +103,21 @@ export class OperationReader {
 
   /**
    * The present operation, decoded at the first look: key, attribute set and attributes; of a touch the attribute set is
-   * `timeout` alone, of a delete empty. The same cell every time.
+   * `timeout` alone, of a delete empty, and so of operations on expectations, whose key is the master's. The same cell every time.
    */
   get fields(): FlowRecord {
     if (!this.#decoded) this.#decode();
     return this.#fields;
+  }
+
+  /** The expectation of an `expect`, or of an `unexpect` its master and tuple alone. The same cell every time. */
+  get expectation(): ExpectationRecord {
+    const expectation = this.#expectation;
+    readFlowKey(this.#blob, this.keyOffset, expectation.master);
+    const payload = this.keyOffset + this.keyLength;
+    if (this.kind === OperationKind.expect) readExpectation(this.#blob, payload, expectation);
+    else readExpectedTuple(this.#blob, payload, expectation);
+    return expectation;
   }
 
   #check(kind: number, start: number, payload: number, end: number, family: number): void {
@@ -104,8 +127,23 @@ export class OperationReader {
       if (end - payload !== 4) throw new FlowCodecError(start, 'touch has not four bytes of time');
     } else if (kind === OperationKind.delete) {
       if (end !== payload) throw new FlowCodecError(start, 'delete is longer than its key');
-    } else throw new FlowCodecError(start + 1, `operation kind ${kind} is unknown`);
+    } else this.#checkExpectation(kind, start, payload, end, family);
     this.kind = kind as OperationKind;
+  }
+
+  #checkExpectation(
+    kind: number,
+    start: number,
+    payload: number,
+    end: number,
+    family: number,
+  ): void {
+    const isKnown = kind === OperationKind.expect || kind === OperationKind.unexpect;
+    if (!isKnown || this.#version < OPERATION_FORMAT_VERSION_EXPECTATIONS) {
+      throw new FlowCodecError(start + 1, `operation kind ${kind} is unknown`);
+    }
+    if (kind === OperationKind.expect) checkExpectation(this.#blob, payload, end, family);
+    else checkExpectedTuple(payload, end, family);
   }
 
   #decode(): void {
@@ -115,7 +153,7 @@ export class OperationReader {
     if (this.kind === OperationKind.touch) {
       fields.attributes = FlowAttribute.timeout;
       fields.timeoutSeconds = readUint32(this.#blob, payload);
-    } else if (this.kind === OperationKind.delete) fields.attributes = 0;
+    } else if (this.kind >= OperationKind.delete) fields.attributes = 0;
     else readPayload(this.#blob, payload, fields);
     this.#decoded = true;
   }

@@ -1,11 +1,14 @@
 import { writeUint32 } from './byte-order.ts';
 import { OperationLimitError } from './errors.ts';
-import type { FlowFields } from './flow-fields.ts';
+import { writeExpectation, writeExpectedTuple } from './expectation-payload.ts';
+import type { ExpectationFields } from './expectation-record.ts';
+import type { FlowFields, FlowKeyFields } from './flow-fields.ts';
 import { writeFlowKey } from './flow-key.ts';
 import { writePayload } from './flow-payload.ts';
 import {
   OPERATION_BYTES_MAX,
   OPERATION_FORMAT_VERSION,
+  OPERATION_FORMAT_VERSION_EXPECTATIONS,
   OPERATION_HEADER_BYTES,
   OperationKind,
 } from './operation-codec.ts';
@@ -17,6 +20,7 @@ export class OperationWriter {
   #buffer = new Uint8Array(4096);
   #end = OPERATION_HEADER_BYTES;
   #count = 0;
+  #version: number = OPERATION_FORMAT_VERSION;
 
   constructor(options: Partial<OperationWriterOptions> = {}) {
     this.#byteLengthMax = resolveOperationWriterOptions(options).byteLengthMax;
@@ -60,6 +64,20 @@ export class OperationWriter {
     this.#close(OperationKind.delete, this.#key(fields));
   }
 
+  /** An expectation of its master. @throws as `create`. */
+  expect(fields: ExpectationFields): void {
+    const start = this.#key(fields.master);
+    this.#close(OperationKind.expect, writeExpectation(fields, this.#buffer, start));
+    this.#version = OPERATION_FORMAT_VERSION_EXPECTATIONS;
+  }
+
+  /** The end of an expectation; only its master and tuple count. @throws as `create`. */
+  unexpect(fields: ExpectationFields): void {
+    const start = this.#key(fields.master);
+    this.#close(OperationKind.unexpect, writeExpectedTuple(fields, this.#buffer, start));
+    this.#version = OPERATION_FORMAT_VERSION_EXPECTATIONS;
+  }
+
   /** The blob as a copy of its own, valid for ever; the writer goes on with the same operations until `reset`. */
   finish(): Uint8Array {
     return this.view().slice();
@@ -67,7 +85,7 @@ export class OperationWriter {
 
   /** The blob as a view of the writer's buffer, valid until the next call that changes the writer. */
   view(): Uint8Array {
-    this.#buffer[0] = OPERATION_FORMAT_VERSION;
+    this.#buffer[0] = this.#version;
     writeUint32(this.#buffer, 4, this.#count);
     return this.#buffer.subarray(0, this.#end);
   }
@@ -76,9 +94,10 @@ export class OperationWriter {
   reset(): void {
     this.#end = OPERATION_HEADER_BYTES;
     this.#count = 0;
+    this.#version = OPERATION_FORMAT_VERSION;
   }
 
-  #key(fields: FlowFields): number {
+  #key(fields: FlowKeyFields): number {
     const room = this.#end + OPERATION_BYTES_MAX;
     if (room > this.#buffer.length) this.#grow(room);
     const start = this.#end + 2;

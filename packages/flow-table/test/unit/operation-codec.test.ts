@@ -93,9 +93,9 @@ describe('operations', () => {
 
   it('refuse a newer format version by name', () => {
     const blob = pack([]);
-    blob[0] = 2;
+    blob[0] = 3;
     expect(() => new OperationReader(blob)).toThrow(FlowCodecVersionError);
-    expect(() => validateOperations(blob)).toThrow(/version 2.*reads version 1/);
+    expect(() => validateOperations(blob)).toThrow(/version 3.*reads version 2/);
   });
 
   it('give an error with offset and reason for any cut blob', () => {
