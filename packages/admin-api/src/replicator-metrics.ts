@@ -66,6 +66,21 @@ const PLAIN: readonly PlainCounter[] = [
     read: (it) => it.captureRestarts,
   },
   {
+    name: 'raftwall_capture_expectations_total',
+    help: 'Operations on expectations of helpers proposed',
+    read: (it) => it.expectationsProposed,
+  },
+  {
+    name: 'raftwall_capture_expectations_dropped_total',
+    help: 'Expectations that had no room to wait for their flows; reconcile finds them',
+    read: (it) => it.expectationsDropped,
+  },
+  {
+    name: 'raftwall_apply_expectations_total',
+    help: 'Expectations of helpers that the kernel was brought into line with',
+    read: (it) => it.expectationsInjected,
+  },
+  {
     name: 'raftwall_apply_queue_dropped_total',
     help: 'Flows that the queue to the kernel had no room for; reconcile finds them',
     read: (it) => it.applierDropped,
@@ -143,6 +158,12 @@ const LABELLED: readonly LabelledCounter[] = [
     help: 'Flows that the kernel took only without an attribute, by its name (rule K13)',
     label: 'attribute',
     read: (it) => it.attributesRefused,
+  },
+  {
+    name: 'raftwall_apply_expectation_failures_total',
+    help: 'Expectations of helpers that the kernel refused, by errno',
+    label: 'errno',
+    read: (it) => it.expectationFailures,
   },
   {
     name: 'raftwall_activations_total',

@@ -1,4 +1,5 @@
 import {
+  type ExpectationFields,
   FlowAttribute,
   type FlowFields,
   OperationReader,
@@ -9,6 +10,7 @@ import {
   CommandChannel,
   type ConntrackCursor,
   type ConntrackEntry,
+  type ConntrackExpectation,
   ConntrackSysctls,
   Dumper,
   EventListener,
@@ -88,6 +90,7 @@ export class NetlinkKernel implements Kernel {
       },
       {
         onBatch: (cursor) => handlers.onEvents(cursor),
+        onExpectation: (kind, expectation) => handlers.onExpectation(kind, expectation),
         onOverrun: () => handlers.onOverrun(),
         onFailure: this.#onFailure,
         metrics: null,
@@ -135,6 +138,10 @@ export class NetlinkKernel implements Kernel {
     pages.push(writer.finish());
     for (const page of pages) await onPage(new PackedEntries(page));
     return { interrupted };
+  }
+
+  async dumpExpectations(found: (expectation: ExpectationFields) => void): Promise<void> {
+    await this.#dumper.dumpExpectations(found);
   }
 
   count(): number {
@@ -224,5 +231,17 @@ class InjectBatch implements KernelBatch {
 
   delete(flow: FlowFields): void {
     this.commands.delete(flow as ConntrackEntry);
+  }
+
+  expect(expectation: ExpectationFields): void {
+    this.commands.expect(expectation as ConntrackExpectation);
+  }
+
+  limitExpectation(expectation: ExpectationFields): void {
+    this.commands.limitExpectation(expectation as ConntrackExpectation);
+  }
+
+  unexpect(expectation: ExpectationFields): void {
+    this.commands.unexpect(expectation as ConntrackExpectation);
   }
 }

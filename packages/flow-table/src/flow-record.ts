@@ -1,4 +1,4 @@
-import type { FlowFields, SequenceAdjust } from './flow-fields.ts';
+import type { FlowFields, FlowKeyFields, SequenceAdjust } from './flow-fields.ts';
 
 const newSequenceAdjust = (): SequenceAdjust => ({
   correctionPosition: 0,
@@ -59,7 +59,7 @@ export class FlowRecord implements FlowFields {
   }
 
   /** Copies the key fields only; attributes and other fields stay. */
-  copyKeyFrom(other: FlowFields): void {
+  copyKeyFrom(other: FlowKeyFields): void {
     this.family = other.family;
     this.protocol = other.protocol;
     this.zone = other.zone;

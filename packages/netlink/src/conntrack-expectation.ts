@@ -25,18 +25,18 @@ export class ConntrackExpectation {
     family: AF_INET,
     protocol: 0,
     zone: 0,
-    originalSource: this.#cell(ExpectationCell.master),
-    originalDestination: this.#cell(ExpectationCell.master + 4),
+    originalSource: cell(this.addressWords, ExpectationCell.master),
+    originalDestination: cell(this.addressWords, ExpectationCell.master + 4),
     originalL4: 0,
   };
   /** What is expected, as far as the mask has bits. */
-  readonly source: Uint8Array = this.#cell(ExpectationCell.tuple);
-  readonly destination: Uint8Array = this.#cell(ExpectationCell.tuple + 4);
+  readonly source: Uint8Array = cell(this.addressWords, ExpectationCell.tuple);
+  readonly destination: Uint8Array = cell(this.addressWords, ExpectationCell.tuple + 4);
   protocol = 0;
   l4 = 0;
   /** Bits of the source that count; of the destination all do. */
-  readonly maskSource: Uint8Array = this.#cell(ExpectationCell.mask);
-  readonly maskDestination: Uint8Array = this.#cell(ExpectationCell.mask + 4);
+  readonly maskSource: Uint8Array = cell(this.addressWords, ExpectationCell.mask);
+  readonly maskDestination: Uint8Array = cell(this.addressWords, ExpectationCell.mask + 4);
   maskL4 = 0;
   timeoutSeconds = 0;
   /** NF_CT_EXPECT_* bits: 1 permanent, 2 inactive, 4 made by a message. */
@@ -49,15 +49,15 @@ export class ConntrackExpectation {
   nextHelper = '';
   /** Direction of the translation that the expected flow gets, 0 or 1; -1 for none. */
   natDirection = -1;
-  readonly natSource: Uint8Array = this.#cell(ExpectationCell.nat);
-  readonly natDestination: Uint8Array = this.#cell(ExpectationCell.nat + 4);
+  readonly natSource: Uint8Array = cell(this.addressWords, ExpectationCell.nat);
+  readonly natDestination: Uint8Array = cell(this.addressWords, ExpectationCell.nat + 4);
   natProtocol = 0;
   natL4 = 0;
-
-  #cell(firstWord: number): Uint8Array {
-    return new Uint8Array(this.addressWords.buffer, firstWord * 4, 16);
-  }
 }
 
 /** What encoding reads. */
 export type ExpectationFields = Readonly<Omit<ConntrackExpectation, 'addressWords'>>;
+
+function cell(words: Int32Array, firstWord: number): Uint8Array {
+  return new Uint8Array(words.buffer, firstWord * 4, 16);
+}

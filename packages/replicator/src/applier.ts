@@ -1,10 +1,12 @@
 import {
+  type ExpectationFields,
   FLOW_KEY_BYTES_MAX,
   FlowAttribute,
   type FlowFields,
   FlowRecord,
 } from '@raftwall/flow-table';
 import type { Domain } from './domain.ts';
+import { ExpectationInjector } from './expectation-injector.ts';
 import { FlowKeyProbe } from './flow-key-probe.ts';
 import { Hold } from './hold.ts';
 import { type InjectedTable, Injector } from './injector.ts';
@@ -44,10 +46,12 @@ export interface ApplierDependencies {
 
 /**
  * Brings committed changes into this node's kernel. It keeps keys, not messages (rule K11): what to send for a flow is
- * read from the table when its turn comes, deletes first, then flows that others depend on, then related ones.
+ * read from the table when its turn comes, deletes first, then flows that others depend on, then what those expect, then
+ * related ones.
  */
 export class Applier {
   readonly hold: Hold;
+  readonly expectations: ExpectationInjector;
   readonly #options: ApplierOptions;
   readonly #dependencies: ApplierDependencies;
   readonly #deletes: KeyQueue;
@@ -75,6 +79,10 @@ export class Applier {
     this.#related = new KeyQueue(options.queueBytesMax);
     this.#rearms = new KeyQueue(options.queueBytesMax);
     this.hold = new Hold(options);
+    this.expectations = new ExpectationInjector(options, {
+      ...dependencies,
+      mode: () => this.#mode,
+    });
     this.#injector = new Injector(options, {
       ...dependencies,
       hold: this.hold,
@@ -90,7 +98,8 @@ export class Applier {
 
   /** Flows that wait for the kernel. */
   get queued(): number {
-    return this.#deletes.count + this.#upserts.count + this.#related.count + this.#rearms.count;
+    const flows = this.#deletes.count + this.#upserts.count + this.#related.count;
+    return flows + this.expectations.count + this.#rearms.count;
   }
 
   /** Log index with which this kernel is level. */
@@ -104,6 +113,7 @@ export class Applier {
     // What a node that had not injected yet has in its kernel proves nothing, however it goes on.
     this.#levelHeld = mode === 'standby' || (mode === 'addOnly' && this.#mode === 'blocked');
     this.#mode = mode;
+    this.expectations.clear();
     if (mode === 'standby' || mode === 'addOnly') this.#run();
     else this.#clear();
   }
@@ -133,6 +143,13 @@ export class Applier {
   /** A row is about to leave the table. */
   removed(flow: FlowFields): void {
     if (this.#mode === 'standby') this.deleteKernelEntry(flow);
+  }
+
+  /** An expectation came into the table, or left it. */
+  expectationChanged(expectation: ExpectationFields, change: 'expected' | 'gone'): void {
+    if (change === 'expected') this.expectations.made(expectation);
+    else this.expectations.gone(expectation);
+    if (this.expectations.count > 0) this.#run();
   }
 
   /** Makes the kernel follow the row, once, however often it is called before its turn. */
@@ -263,8 +280,10 @@ export class Applier {
     const upserts = this.#upserts.count;
     const related = this.#related.count;
     const rearms = this.#rearms.count;
+    const expectations = this.expectations.take();
     await this.#drainDeletes();
     await this.#drainUpserts(this.#upserts, upserts);
+    await this.expectations.send(expectations);
     await this.#drainUpserts(this.#related, related);
     await this.#drainQueue(this.#rearms, rearms, (length) =>
       this.#injector.addRearm(this.#key, length),

@@ -1,5 +1,6 @@
-import { type FlowFields, OperationWriter } from '@raftwall/flow-table';
-import type { FlowKeyProbe } from './flow-key-probe.ts';
+import { type FlowFields, type FlowKeyFields, OperationWriter } from '@raftwall/flow-table';
+import { ExpectationCapture } from './expectation-capture.ts';
+import { FlowKeyProbe } from './flow-key-probe.ts';
 import type { ReplicatorCounters } from './metrics.ts';
 import type { CaptureOptions } from './options.ts';
 import { Outbox } from './outbox.ts';
@@ -15,7 +16,11 @@ export interface CapturedTable {
 
 export type CaptureWindowOptions = Pick<
   CaptureOptions,
-  'windowOperationsMax' | 'windowMsMax' | 'batchesInFlightMax' | 'pendingFlowsMax'
+  | 'windowOperationsMax'
+  | 'windowMsMax'
+  | 'batchesInFlightMax'
+  | 'pendingFlowsMax'
+  | 'expectationsMax'
 > & { readonly node: string; readonly retryMs: number };
 
 export interface CaptureWindowDependencies {
@@ -32,9 +37,12 @@ export interface CaptureWindowDependencies {
  * and kept until they are applied. It knows of each flow what the table will know of it.
  */
 export class CaptureWindow {
+  /** What helpers expect; written behind the flows of the window. */
+  readonly expectations: ExpectationCapture;
   readonly #options: CaptureWindowOptions;
   readonly #dependencies: CaptureWindowDependencies;
   readonly #writer = new OperationWriter({ byteLengthMax: 32 * 1024 * 1024 });
+  readonly #masterProbe = new FlowKeyProbe();
   #flows = new PendingFlows();
   #sinceMs = 0;
   #outbox: Outbox | null = null;
@@ -44,6 +52,10 @@ export class CaptureWindow {
   constructor(options: CaptureWindowOptions, dependencies: CaptureWindowDependencies) {
     this.#options = options;
     this.#dependencies = dependencies;
+    this.expectations = new ExpectationCapture(options, {
+      counters: dependencies.counters,
+      isKnown: (master) => this.#isMasterKnown(master),
+    });
   }
 
   get isOpen(): boolean {
@@ -91,6 +103,7 @@ export class CaptureWindow {
     this.#outbox?.close();
     this.#outbox = null;
     this.#flows.clear();
+    this.expectations.clear();
     this.#wakeRoomWaiters();
     this.#cancelTimer?.();
     this.#cancelTimer = null;
@@ -120,6 +133,7 @@ export class CaptureWindow {
   }
 
   create(probe: FlowKeyProbe, flow: FlowFields): void {
+    if (this.expectations.waiting > 0) this.expectations.admit(probe.text());
     const isReplaced = this.#kindHere(probe) === PendingKind.delete;
     this.put(probe, isReplaced ? PendingKind.replace : PendingKind.create, flow);
   }
@@ -139,7 +153,7 @@ export class CaptureWindow {
 
   /** The flow's values are these and nothing of what was pending before. */
   put(probe: FlowKeyProbe, kind: number, flow: FlowFields): void {
-    if (this.#flows.live === 0) this.#sinceMs = this.#dependencies.clock.nowMs();
+    if (this.#isEmpty) this.#sinceMs = this.#dependencies.clock.nowMs();
     const cell = this.#flows.find(probe);
     if (cell >= 0) this.#flows.replace(cell, kind, flow);
     else this.#flows.add(probe, kind, flow);
@@ -155,7 +169,7 @@ export class CaptureWindow {
   flush(): void {
     const outbox = this.#outbox;
     if (outbox === null) return;
-    if (this.#flows.live === 0) {
+    if (this.#isEmpty) {
       if (this.#flows.size > 0) this.#flows.clear();
       return;
     }
@@ -171,7 +185,7 @@ export class CaptureWindow {
   flushAll(): void {
     const outbox = this.#outbox;
     if (outbox === null) return;
-    if (this.#flows.live > 0) this.#propose(outbox);
+    if (!this.#isEmpty) this.#propose(outbox);
     outbox.sendAll();
   }
 
@@ -180,6 +194,16 @@ export class CaptureWindow {
     while (this.#outbox !== null && this.#outbox.length >= this.#options.batchesInFlightMax) {
       await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
     }
+  }
+
+  /** Nothing waits to be proposed. */
+  get #isEmpty(): boolean {
+    return this.#flows.live === 0 && this.expectations.ready === 0;
+  }
+
+  /** While a batch is written, the probe of the event that fills it is still in use. */
+  #isMasterKnown(master: FlowKeyFields): boolean {
+    return this.isKnown(this.#masterProbe.set(master));
   }
 
   #kindHere(probe: FlowKeyProbe): number {
@@ -205,6 +229,7 @@ export class CaptureWindow {
     const { counters } = this.#dependencies;
     this.#writer.reset();
     flows.writeTo(this.#writer);
+    this.expectations.writeTo(this.#writer);
     counters.operationsProposed += this.#writer.count;
     counters.batchesProposed += 1;
     this.#flows = outbox.takeSpare();

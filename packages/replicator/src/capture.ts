@@ -1,4 +1,10 @@
-import { FlowAttribute, type FlowFields } from '@raftwall/flow-table';
+import {
+  type ExpectationFields,
+  FlowAttribute,
+  type FlowFields,
+  type FlowKeyFields,
+  FlowRecord,
+} from '@raftwall/flow-table';
 import { type CapturedTable, CaptureWindow } from './capture-window.ts';
 import type { Domain } from './domain.ts';
 import { FlowKeyProbe } from './flow-key-probe.ts';
@@ -32,6 +38,7 @@ export interface CaptureDependencies {
 const seenReply = 1 << 1;
 const assured = 1 << 2;
 const dying = 1 << 9;
+const sequenceAdjust = FlowAttribute.sequenceAdjustOriginal | FlowAttribute.sequenceAdjustReply;
 const specialAttributes = FlowAttribute.master | FlowAttribute.labels | FlowAttribute.helper;
 const newbornsRemembered = 1 << 17;
 /**
@@ -142,6 +149,17 @@ export class Capture {
       this.#onNew(probe, flow);
     } else {
       this.#onUpdate(probe, flow);
+    }
+  }
+
+  /** A helper expects something on this node, or does so no more. Call `flush` as behind events. */
+  handleExpectation(kind: number, expectation: ExpectationFields): void {
+    if (!this.running) return;
+    const { expectations } = this.#window;
+    if (kind === KernelEventKind.destroy) expectations.gone(expectation);
+    else {
+      expectations.made(expectation);
+      this.#lookUpMaster(expectation.master);
     }
   }
 
@@ -290,6 +308,25 @@ export class Capture {
     // The kernel says DESTROY a moment before it takes the entry out.
     if (entry.status & dying) return;
     const probe = this.#probe.set(entry);
-    if (!this.#window.isKnown(probe) && this.isAdmitted(entry)) this.#create(probe, entry);
+    if (this.#window.isKnown(probe)) this.#learn(probe, entry);
+    else if (this.isAdmitted(entry)) this.#create(probe, entry);
+  }
+
+  /** A helper that expects something may have rewritten its packet: the kernel announces no shift of sequence numbers. */
+  #lookUpMaster(master: FlowKeyFields): void {
+    const probe = this.#probe.set(master);
+    if (!this.#window.isKnown(probe)) return;
+    const flow = new FlowRecord();
+    flow.copyKeyFrom(master);
+    this.#lookups.add(probe, flow);
+  }
+
+  /** What the kernel has come to know of a flow without an event. */
+  #learn(probe: FlowKeyProbe, entry: FlowFields): void {
+    const { attributes } = entry;
+    if ((attributes & sequenceAdjust) === 0) return;
+    entry.attributes = attributes & (sequenceAdjust | FlowAttribute.status);
+    this.#window.merge(probe, entry);
+    entry.attributes = attributes;
   }
 }

@@ -1,3 +1,4 @@
+import { ExpectationTable } from '@raftwall/flow-table';
 import { Packr, Unpackr } from 'msgpackr';
 import type {
   ActivateCommand,
@@ -11,6 +12,8 @@ import type {
 import { ClusterStateFormatError } from './errors.ts';
 
 const stateVersion = 1;
+/** With expectations; a state without any stays readable by releases that know none. */
+const stateVersionExpectations = 2;
 
 /** Who may write the flows of a traffic group, as committed (rules A1 to A4). */
 export interface GroupState {
@@ -77,6 +80,8 @@ const noGroup = {
  * knowledge, so that every member decides alike.
  */
 export class ClusterState {
+  /** What the helpers of the replicated flows expect. */
+  readonly expectations = new ExpectationTable();
   readonly #groups = new Map<string, GroupState>();
   readonly #members = new Map<string, MemberState>();
   #flowsMax = flowsMaxDefault;
@@ -216,6 +221,8 @@ export class ClusterState {
     for (const member of other.members()) this.#members.set(member.id, member);
     this.#flowsMax = other.#flowsMax;
     this.#generation = other.#generation;
+    this.expectations.clear();
+    this.expectations.apply(other.expectations.encode());
   }
 
   /** Bytes for the checkpoint's `meta` (rule T1). */
@@ -231,12 +238,14 @@ export class ClusterState {
       g.nextSequence,
     ]);
     const members = this.members().map((m) => [m.id, m.addresses, m.kernelIncarnation, m.level]);
+    const hasExpectations = this.expectations.size > 0;
     return new Packr({ useRecords: false }).pack([
-      stateVersion,
+      hasExpectations ? stateVersionExpectations : stateVersion,
       groups,
       members,
       this.#flowsMax,
       this.#generation,
+      ...(hasExpectations ? [this.expectations.encode()] : []),
     ]);
   }
 
@@ -245,14 +254,15 @@ export class ClusterState {
     const state = new ClusterState();
     try {
       const content = new Unpackr({ useRecords: false }).unpack(bytes);
-      const [version, groups, members, flowsMax, generation = 0] = content;
-      if (version !== stateVersion) {
+      const [version, groups, members, flowsMax, generation = 0, expectations] = content;
+      if (version !== stateVersion && version !== stateVersionExpectations) {
         throw new ClusterStateFormatError(
-          `format version ${version}, this program reads ${stateVersion}`,
+          `format version ${version}, this program reads ${stateVersionExpectations}`,
         );
       }
       state.#flowsMax = flowsMax;
       state.#generation = generation;
+      if (expectations !== undefined) state.expectations.apply(expectations);
       for (const [
         name,
         epoch,

@@ -1,5 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { FLOW_KEY_BYTES_MAX, type FlowFields, WordHash, writeFlowKey } from '@raftwall/flow-table';
+import {
+  FLOW_KEY_BYTES_MAX,
+  type FlowKeyFields,
+  WordHash,
+  writeFlowKey,
+} from '@raftwall/flow-table';
 
 // Keys are chosen by strangers: a seed of this process keeps them from colliding on purpose.
 const seed = randomBytes(8);
@@ -11,7 +16,7 @@ export class FlowKeyProbe {
   length = 0;
   hash = 0;
 
-  set(flow: FlowFields): this {
+  set(flow: FlowKeyFields): this {
     this.length = writeFlowKey(flow, this.bytes, 0);
     this.hash = hash.bytes(this.bytes, 0, this.length);
     return this;

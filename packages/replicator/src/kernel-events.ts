@@ -1,4 +1,4 @@
-import type { FlowFields } from '@raftwall/flow-table';
+import type { ExpectationFields, FlowFields } from '@raftwall/flow-table';
 import type { Applier } from './applier.ts';
 import type { Capture } from './capture.ts';
 import type { ForeignDeletes } from './foreign-deletes.ts';
@@ -41,6 +41,13 @@ export class KernelEvents {
       else if (kind === KernelEventKind.destroy) this.#onDestroyHere(entry, portId);
     }
     capture.flush();
+  }
+
+  /** What helpers expect, between the events of the batch that is being handled. */
+  handleExpectation(kind: number, expectation: ExpectationFields): void {
+    const { capture, applier } = this.#dependencies;
+    if (capture.running) capture.handleExpectation(kind, expectation);
+    else if (kind === KernelEventKind.destroy) applier.expectations.noteEnded(expectation);
   }
 
   #count(kind: number): void {

@@ -28,6 +28,11 @@ export class ReplicatorCounters {
   readonly attributesRefused: Record<string, number> = {};
   /** Times that a flow was not injected because its sequence adjustment is not known (rule K13). */
   incomplete = 0;
+  /** Expectations of helpers: proposed, without room to wait, brought into this kernel, and refused by it by errno. */
+  expectationsProposed = 0;
+  expectationsDropped = 0;
+  expectationsInjected = 0;
+  readonly expectationFailures: Record<string, number> = {};
   kernelCreates = 0;
   kernelUpdates = 0;
   kernelDeletes = 0;

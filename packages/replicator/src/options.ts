@@ -33,6 +33,8 @@ export interface CaptureOptions {
   readonly destroyHoldMs: number;
   /** Such DESTROYs held at a time. */
   readonly heldDestroysMax: number;
+  /** Expectations of helpers that wait for their flows; beyond it new ones are left to the next comparison. */
+  readonly expectationsMax: number;
 }
 
 export const captureDefaults: CaptureOptions = {
@@ -45,6 +47,7 @@ export const captureDefaults: CaptureOptions = {
   lookupsMax: 8_192,
   destroyHoldMs: 1_000,
   heldDestroysMax: 262_144,
+  expectationsMax: 8_192,
 };
 
 export interface ApplierOptions {

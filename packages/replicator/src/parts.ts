@@ -3,12 +3,13 @@ import { Announcer } from './announcer.ts';
 import type { Applier } from './applier.ts';
 import { Capture } from './capture.ts';
 import type { Domain } from './domain.ts';
+import { ExpectationComparison } from './expectation-comparison.ts';
 import { ForeignDeletes } from './foreign-deletes.ts';
 import { HolderWatch } from './holder-watch.ts';
 import { HooksWatch } from './hooks-watch.ts';
 import { KernelEvents } from './kernel-events.ts';
 import type { ReplicatorOptions } from './options.ts';
-import type { Consensus } from './ports.ts';
+import { type Consensus, KernelEventKind } from './ports.ts';
 import type { Promotion } from './promotion.ts';
 import { Readiness } from './readiness.ts';
 import { ReconcileSchedule } from './reconcile-schedule.ts';
@@ -68,7 +69,12 @@ export function makeParts(options: ReplicatorOptions, context: PartsContext): Pa
     hooksWatch,
     foreignDeletes,
     reconciler,
-    schedule: new ReconcileSchedule(options.reconciler, { ...context, reconciler, readiness }),
+    schedule: new ReconcileSchedule(options.reconciler, {
+      ...context,
+      reconciler,
+      readiness,
+      expectations: makeComparison(context, capture),
+    }),
     kernelEvents: new KernelEvents({ ...context, capture, reconciler, foreignDeletes }),
     holderWatch: new HolderWatch(
       { ...options, holderLostMs: options.activity.holderLostMs },
@@ -91,6 +97,24 @@ export function makeParts(options: ReplicatorOptions, context: PartsContext): Pa
       },
     ),
   };
+}
+
+function makeComparison(context: PartsContext, capture: Capture): ExpectationComparison {
+  const { state, table, applier } = context;
+  return new ExpectationComparison({
+    ...context,
+    expectations: state.expectations,
+    isReplicated: (master) => table.find(master) >= 0,
+    toLog: {
+      made: (it) => capture.handleExpectation(KernelEventKind.new, it),
+      gone: (it) => capture.handleExpectation(KernelEventKind.destroy, it),
+      flush: () => capture.flush(),
+    },
+    toKernel: {
+      made: (it) => applier.expectationChanged(it, 'expected'),
+      gone: (it) => applier.expectationChanged(it, 'gone'),
+    },
+  });
 }
 
 function makeCapture(

@@ -1,4 +1,4 @@
-import type { FlowFields } from '@raftwall/flow-table';
+import type { ExpectationFields, FlowFields } from '@raftwall/flow-table';
 import type { Outcome } from './cluster-state.ts';
 
 /** What happened to a flow in the kernel. */
@@ -21,6 +21,8 @@ export interface KernelEntryCursor {
 
 export interface KernelHandlers {
   readonly onEvents: (events: KernelEventCursor) => void;
+  /** A helper expects something, or does so no more (`new`, `destroy`); told in its place among the events of flows. */
+  readonly onExpectation: (kind: number, expectation: ExpectationFields) => void;
   /** Events were lost: the kernel's table must be read again. */
   readonly onOverrun: () => void;
 }
@@ -40,6 +42,11 @@ export interface KernelBatch {
   /** Sets the time that an entry has left, and nothing else. */
   touch(flow: FlowFields, timeoutSeconds: number): void;
   delete(flow: FlowFields): void;
+  /** Makes an expectation, whose life is then that of its helper's policy. */
+  expect(expectation: ExpectationFields): void;
+  /** Sets the remaining life of an expectation that is there. */
+  limitExpectation(expectation: ExpectationFields): void;
+  unexpect(expectation: ExpectationFields): void;
 }
 
 export type LookupBy = 'original' | 'reply';
@@ -63,6 +70,8 @@ export interface Kernel {
   dump(
     onPage: (entries: KernelEntryCursor) => void | Promise<void>,
   ): Promise<{ interrupted: boolean }>;
+  /** Reads the expectations of all helpers; the cell is reused. */
+  dumpExpectations(found: (expectation: ExpectationFields) => void): Promise<void>;
   /** Entries now in the kernel's table. */
   count(): number;
   /** Entries beyond which a create evicts others (nf_conntrack_max), 0 for no limit. */

@@ -1,4 +1,5 @@
 import type { Applier } from './applier.ts';
+import type { ExpectationComparison } from './expectation-comparison.ts';
 import type { ReconcilerOptions } from './options.ts';
 import type { Clock, Consensus, Logger } from './ports.ts';
 import type { Promotion } from './promotion.ts';
@@ -8,6 +9,7 @@ import type { Room } from './room.ts';
 
 export interface ReconcileScheduleDependencies {
   readonly reconciler: Reconciler;
+  readonly expectations: ExpectationComparison;
   readonly applier: Applier;
   readonly room: Room;
   readonly consensus: Consensus;
@@ -48,10 +50,12 @@ export class ReconcileSchedule {
 
   /** Runs one round with the truth where it is now, and resolves when its repairs are done. */
   async run(reason: string): Promise<void> {
-    const { reconciler, promotion, applier, readiness, room, clock } = this.#dependencies;
+    const { reconciler, expectations, promotion, applier, readiness, room, clock } =
+      this.#dependencies;
     room.beginRound();
     const result = await reconciler.run(reason, 'repair');
     if (result === null) return;
+    if (result.truth !== 'none') await expectations.run(result.truth);
     promotion.noteCompared();
     await applier.drained();
     room.endRound();

@@ -1,4 +1,4 @@
-import type { FlowFields, FlowTable } from '@raftwall/flow-table';
+import type { ExpectationFields, FlowFields, FlowTable } from '@raftwall/flow-table';
 import { Applier } from './applier.ts';
 import type { ClusterState, GroupState, Outcome } from './cluster-state.ts';
 import type { ActivateCommand, BatchCommand, HandoverCommand, ReleaseCommand } from './command.ts';
@@ -146,6 +146,8 @@ export class Replicator implements AppliedListener {
     this.#report.start(this.#dependencies.activity.state === 'MASTER');
     await this.#dependencies.kernel.listen({
       onEvents: (events) => this.parts.kernelEvents.handle(events),
+      onExpectation: (kind, expectation) =>
+        this.parts.kernelEvents.handleExpectation(kind, expectation),
       onOverrun: () => this.#onOverrun(),
     });
     consensus.onChange(() => this.#tick());
@@ -267,6 +269,12 @@ export class Replicator implements AppliedListener {
 
   onFlowRemoved(flow: FlowFields): void {
     this.applier.removed(flow);
+  }
+
+  onExpectation(expectation: ExpectationFields, change: 'expected' | 'gone', source: string): void {
+    // As with flows: what this kernel reported is not brought into it (rule K8).
+    const isOwn = source === this.options.node && this.applier.mode === 'addOnly';
+    if (!isOwn) this.applier.expectationChanged(expectation, change);
   }
 
   onApplied(index: number): void {

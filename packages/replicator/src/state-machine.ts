@@ -1,11 +1,13 @@
 import {
   type CheckpointPosition,
+  type ExpectationFields,
   FlowCodecError,
   FlowCodecVersionError,
   type FlowFields,
   type FlowObserver,
   FlowRecord,
   type FlowTable,
+  OPERATION_FORMAT_VERSION_EXPECTATIONS,
   OperationWriter,
   packFlowTable,
   unpackFlowTable,
@@ -46,6 +48,8 @@ export interface AppliedListener {
   onFlowTouched(slot: number): void;
   /** A row is about to leave the table. */
   onFlowRemoved(flow: FlowFields): void;
+  /** An expectation came into the state or left it, by a batch of that node. */
+  onExpectation(expectation: ExpectationFields, change: 'expected' | 'gone', source: string): void;
   /** Everything up to `index` is applied. */
   onApplied(index: number): void;
   /** Table and state are about to be replaced by a snapshot: nothing may be done on their word until `onRestored`. */
@@ -198,6 +202,7 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
       counters.operationsApplied.touch += counts.touched;
       counters.operationsApplied.delete += counts.deleted;
       counters.operationsApplied.ignored += counts.ignored;
+      this.#applyExpectations(operations);
       return accepted;
     } catch (error) {
       // A malformed blob changes nothing on any member; one of a newer format must stop this member instead.
@@ -205,6 +210,16 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
       countBy(counters.operationsRefused, 'malformed');
       return refused('malformed');
     }
+  }
+
+  /** Most batches have none, and most of the time there are none. */
+  #applyExpectations(operations: Uint8Array): void {
+    const { state, listener } = this.#dependencies;
+    const hasAny = operations[0] === OPERATION_FORMAT_VERSION_EXPECTATIONS;
+    if (!hasAny && state.expectations.size === 0) return;
+    state.expectations.apply(operations, (expectation, change) =>
+      listener.onExpectation(expectation, change, this.#source),
+    );
   }
 
   #applyActivation(command: ActivateCommand, index: number): Outcome {
@@ -219,7 +234,9 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
   }
 
   #emptyTable(): void {
-    const { table } = this.#dependencies;
+    const { table, state } = this.#dependencies;
+    // They go from every kernel with their flows.
+    state.expectations.clear();
     const writer = new OperationWriter();
     for (let cursor = 0; cursor >= 0; ) {
       writer.reset();

@@ -43,6 +43,7 @@ describe('NetlinkKernel', () => {
       onEvents: (cursor) => {
         while (cursor.next()) events.push(cursor.kind);
       },
+      onExpectation: () => undefined,
       onOverrun: () => undefined,
     });
   });

@@ -1,11 +1,5 @@
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface, type Interface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { expect } from 'vitest';
 import { type Cluster, type Namespace, waitFor } from '../../src/index.ts';
-
-const script = (name: string): string => fileURLToPath(new URL(`./${name}.mjs`, import.meta.url));
+import { LineProcess } from './line-process.ts';
 
 /** A flow from host A; `localPort` is also the id of ICMP, and means nothing to protocols without ports. */
 export interface ProtocolFlow {
@@ -23,22 +17,14 @@ interface Progress {
   readonly echoed: number;
 }
 
-function start(host: Namespace, name: string, args: readonly string[]): ChildProcess {
-  return host.spawn(process.execPath, [script(name), ...args], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-}
-
 /** Live flows of many protocols from host A to host B, each of which sends a number ten times a second. */
 export class ProtocolFlows {
-  readonly #children: readonly ChildProcess[];
-  readonly #client: ChildProcess;
-  readonly #answers: AsyncIterator<string>;
+  readonly #server: LineProcess;
+  readonly #client: LineProcess;
 
-  private constructor(server: ChildProcess, client: ChildProcess, lines: Interface) {
-    this.#children = [server, client];
+  private constructor(server: LineProcess, client: LineProcess) {
+    this.#server = server;
     this.#client = client;
-    this.#answers = lines[Symbol.asyncIterator]();
   }
 
   /** Opens them; each has been answered when it returns. */
@@ -47,10 +33,10 @@ export class ProtocolFlows {
     port: number,
     flows: readonly ProtocolFlow[],
   ): Promise<ProtocolFlows> {
-    const server = start(hosts.b, 'protocol-server', [String(port)]);
-    await once(server.stdout!, 'data');
-    const client = start(hosts.a, 'protocol-client', [JSON.stringify(flows)]);
-    const opened = new ProtocolFlows(server, client, createInterface({ input: client.stdout! }));
+    const server = new LineProcess(hosts.b, 'protocol-server', [String(port)]);
+    await server.line();
+    const client = new LineProcess(hosts.a, 'protocol-client', [JSON.stringify(flows)]);
+    const opened = new ProtocolFlows(server, client);
     await opened.goOn();
     return opened;
   }
@@ -70,15 +56,13 @@ export class ProtocolFlows {
     );
   }
 
-  async #progress(): Promise<readonly Progress[]> {
-    this.#client.stdin!.write('report\n');
-    const { value, done } = await this.#answers.next();
-    expect(done, 'the protocol client has ended').not.toBe(true);
-    return JSON.parse(value);
+  #progress(): Promise<readonly Progress[]> {
+    return this.#client.ask('report');
   }
 
   close(): void {
-    for (const child of this.#children) child.kill('SIGKILL');
+    this.#client.close();
+    this.#server.close();
   }
 }
 

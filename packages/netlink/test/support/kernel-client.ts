@@ -71,4 +71,11 @@ export class KernelClient {
 }
 
 /** Errno numbers of Linux. */
-export const Errno = { ENOENT: 2, EBUSY: 16, EEXIST: 17, EINVAL: 22, ENOSPC: 28, EOPNOTSUPP: 95 } as const;
+export const Errno = {
+  ENOENT: 2,
+  EBUSY: 16,
+  EEXIST: 17,
+  EINVAL: 22,
+  ENOSPC: 28,
+  EOPNOTSUPP: 95,
+} as const;

@@ -1,4 +1,11 @@
-import { type FlowFields, FlowRecord } from '@raftwall/flow-table';
+import {
+  type ExpectationFields,
+  ExpectationRecord,
+  expectationKey,
+  FlowAttribute,
+  type FlowFields,
+  FlowRecord,
+} from '@raftwall/flow-table';
 import { FlowKeyProbe } from '../../src/flow-key-probe.ts';
 import { mergeFlow } from '../../src/merge-flow.ts';
 import {
@@ -13,10 +20,9 @@ import {
 } from '../../src/ports.ts';
 import { endOf } from './flows.ts';
 
-type Message = {
-  readonly verb: 'create' | 'update' | 'touch' | 'delete';
-  readonly flow: FlowRecord;
-};
+type Message =
+  | { readonly verb: 'create' | 'update' | 'touch' | 'delete'; readonly flow: FlowRecord }
+  | { readonly verb: 'expect' | 'limit' | 'unexpect'; readonly expectation: ExpectationRecord };
 
 const probe = new FlowKeyProbe();
 const originalKey = (flow: FlowFields): string => probe.set(flow).text();
@@ -39,6 +45,7 @@ function copyOf(flow: FlowFields): FlowRecord {
 /** conntrack's table with its refusals (netlink facts: EEXIST for either tuple, ENOENT), and packets made by the test. */
 export class FakeKernel implements Kernel {
   readonly entries = new Map<string, FlowRecord>();
+  readonly expectations = new Map<string, ExpectationRecord>();
   /** Every message that reached the kernel, in order. */
   readonly log: string[] = [];
   dumps = 0;
@@ -95,6 +102,11 @@ export class FakeKernel implements Kernel {
       },
     });
     return { interrupted: false };
+  }
+
+  async dumpExpectations(found: (expectation: ExpectationFields) => void): Promise<void> {
+    await Promise.resolve();
+    for (const expectation of this.expectations.values()) found(expectation);
   }
 
   count(): number {
@@ -165,6 +177,51 @@ export class FakeKernel implements Kernel {
     this.entries.delete(originalKey(flow));
   }
 
+  /** A helper expects this. */
+  expects(expectation: ExpectationFields): void {
+    const copy = new ExpectationRecord().copyFrom(expectation);
+    this.expectations.set(expectationKey(copy), copy);
+    this.#tellExpectation(KernelEventKind.new, copy);
+  }
+
+  /** What was expected has come, or its time is over. */
+  fulfilled(expectation: ExpectationFields): void {
+    this.expectations.delete(expectationKey(expectation));
+    this.#tellExpectation(KernelEventKind.destroy, expectation);
+  }
+
+  #tellExpectation(kind: number, expectation: ExpectationFields): void {
+    let told = false;
+    // An expectation's event comes while a batch of events is read.
+    this.#handlers?.onEvents({
+      next: () => {
+        if (!told) this.#handlers?.onExpectation(kind, expectation);
+        told = true;
+        return false;
+      },
+      kind,
+      portId: 0,
+      entry: new FlowRecord(),
+    });
+  }
+
+  #executeExpectation(verb: string, expectation: ExpectationRecord): number {
+    const key = expectationKey(expectation);
+    this.log.push(`${verb} ${expectation.l4 & 0xffff}`);
+    const isThere = this.expectations.has(key);
+    if (verb !== 'expect') {
+      if (verb === 'unexpect') this.expectations.delete(key);
+      return isThere ? 0 : 2;
+    }
+    if (isThere) return 17;
+    const master = Object.assign(new FlowRecord(), expectation.master);
+    const entry = this.entries.get(originalKey(master));
+    if (entry === undefined) return 2;
+    if ((entry.attributes & FlowAttribute.helper) === 0) return 95;
+    this.expectations.set(key, expectation);
+    return 0;
+  }
+
   overrun(): void {
     this.#handlers?.onOverrun();
   }
@@ -179,7 +236,11 @@ export class FakeKernel implements Kernel {
     return [...this.entries.values()].find((entry) => replyKey(entry) === wanted);
   }
 
-  #execute({ verb, flow }: Message): number {
+  #execute(message: Message): number {
+    if ('expectation' in message) {
+      return this.#executeExpectation(message.verb, message.expectation);
+    }
+    const { verb, flow } = message;
     const key = originalKey(flow);
     const entry = this.entries.get(key);
     this.log.push(`${verb} ${flow.originalL4 >>> 16}`);
@@ -219,6 +280,22 @@ class FakeBatch implements KernelBatch {
 
   delete(flow: FlowFields): void {
     this.messages.push({ verb: 'delete', flow: copyOf(flow) });
+  }
+
+  expect(expectation: ExpectationFields): void {
+    this.#addExpectation('expect', expectation);
+  }
+
+  limitExpectation(expectation: ExpectationFields): void {
+    this.#addExpectation('limit', expectation);
+  }
+
+  unexpect(expectation: ExpectationFields): void {
+    this.#addExpectation('unexpect', expectation);
+  }
+
+  #addExpectation(verb: 'expect' | 'limit' | 'unexpect', expectation: ExpectationFields): void {
+    this.messages.push({ verb, expectation: new ExpectationRecord().copyFrom(expectation) });
   }
 
   #add(verb: 'create' | 'update' | 'touch', flow: FlowFields, timeoutSeconds: number): void {
