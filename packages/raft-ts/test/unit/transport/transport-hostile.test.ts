@@ -143,6 +143,21 @@ describe('a hostile sender of snapshots', () => {
     expect(shelf.openWriters).toBe(0);
   });
 
+  it('that is gone before the answer to its offer leaves no writer open', async () => {
+    const shelf = new Shelf();
+    const answers: (() => void)[] = [];
+    const b = await start('b', {}, (one, answer) => {
+      answers.push(() => shelf.onSnapshot(one, answer));
+    });
+    const peer = await greeted(b, 'snapshot');
+    peer.send(offer);
+    await eventually(() => answers.length === 1);
+    peer.socket.end();
+    await peer.closed;
+    answers[0]!();
+    await eventually(() => shelf.begun.length === 1 && shelf.openWriters === 0);
+  });
+
   it('is not listened to on other lanes', async () => {
     const shelf = new Shelf();
     const b = await start('b', {}, shelf.onSnapshot);
@@ -153,6 +168,38 @@ describe('a hostile sender of snapshots', () => {
     }
     expect(b.counts.of('badFramesTotal')).toBe(2);
     expect(shelf.offered).toEqual([]);
+  });
+});
+
+describe('a receiver that lies', () => {
+  const progress = (offset: number): Buffer =>
+    encodeFrame(FrameType.snapshotProgress, encodeProgress(offset));
+  const large = contentOf(3 * snapshotWindowBytes);
+
+  it.each([
+    ['to have more than there is', [progress(large.length + 1)]],
+    ['to have what was not sent', [progress(0), progress(2 * snapshotWindowBytes)]],
+    ['to have less than before', [progress(200), progress(100)]],
+  ])('is cut off when it says %s', async (_, answers) => {
+    const server = net.createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', (hello: Buffer) => {
+        const lane = ['control', 'bulk', 'snapshot'].find((name) => hello.includes(name))!;
+        const identity = { lane, from: 'b', to: 'a', incarnation: '6'.repeat(32) };
+        socket.write(helloFrame(identity, FrameType.welcome));
+        if (lane === 'snapshot') socket.once('data', () => socket.write(Buffer.concat(answers)));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    stops.push(() => server.close());
+    const { port } = server.address() as net.AddressInfo;
+    const a = await start('a', { snapshotTimeoutMs: 300 });
+    a.transport.setPeers(new Map([['b', `127.0.0.1:${port}`]]));
+    await eventually(() => a.transport.isReachable('b'));
+    const error = await send(a, messageOf(metaOf(large)), readerOf(large));
+    expect(error).toMatchObject({ reason: 'timeout' });
+    expect(a.counts.of('badFramesTotal')).toBeGreaterThan(0);
+    await a.transport.stop();
   });
 });
 
