@@ -101,6 +101,16 @@ const PLAIN: readonly PlainCounter[] = [
     read: (it) => it.overruns,
   },
   {
+    name: 'raftwall_table_digests_compared_total',
+    help: 'Digests of the table of the active node compared with the own (rule T6)',
+    read: (it) => it.digestsCompared,
+  },
+  {
+    name: 'raftwall_table_digests_different_total',
+    help: 'Those of them that differed: the tables of two members have parted',
+    read: (it) => it.digestsDifferent,
+  },
+  {
     name: 'raftwall_reconciles_total',
     help: 'Comparisons of kernel and table',
     read: (it) => it.reconciles,

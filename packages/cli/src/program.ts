@@ -38,9 +38,11 @@ export function createProgram(choose: Choose): Command {
   add('transfer <node>', 'move leadership, and by VRRP the virtual addresses, to a member').action(
     (node: string, _options, command: Command) => choose(transfer(node), command),
   );
-  add('verify', 'compare kernel and tables; exit 1 if they differ').action((_options, command) =>
-    choose(verify, command),
-  );
+  add('verify', 'compare kernels and tables of all members; exit 1 if they differ')
+    .option('--repair', 'mend what differs between kernel and table first')
+    .action(({ repair }: { repair?: boolean }, command: Command) =>
+      choose(verify(repair === true), command),
+    );
   add('watch', 'what happens on this node, line by line').action((_options, command) =>
     choose(watch, command),
   );

@@ -3,6 +3,7 @@ import {
   activityDefaults,
   applierDefaults,
   captureDefaults,
+  checksDefaults,
   hooksDefaults,
   type ReplicatorOptions,
   readinessDefaults,
@@ -94,6 +95,7 @@ export function replicatorOptions(
     reconciler: { ...reconcilerDefaults, activeIntervalMs: activeIntervalMs(timeouts) },
     activity: { ...activityDefaults, holderLostMs: cluster.timing.electionTimeoutMsMax },
     readiness: readinessDefaults,
+    checks: checksDefaults,
   };
 }
 

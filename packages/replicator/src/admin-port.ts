@@ -57,12 +57,17 @@ export interface ActivationView {
 
 export interface VerifyNodeReport {
   readonly node: string;
+  /** Whether the member has said what it found; one that has not is not known to be equal. */
+  readonly answered: boolean;
+  /** Flows that its kernel lacks, has too many, and has otherwise than its table. */
   readonly missing: number;
   readonly extra: number;
   readonly different: number;
+  /** Key ranges, of 256, in which its table differs from that of the node that was asked, at one log index. */
+  readonly tableRanges: number;
 }
 
-/** Kernel of this node against its table, and the tables of the members against one another. */
+/** Each member's kernel against its table, and the tables of the members against one another. */
 export interface VerifyReport {
   readonly equal: boolean;
   readonly nodes: readonly VerifyNodeReport[];
@@ -88,8 +93,8 @@ export interface AdminPort {
   activations(): readonly ActivationView[];
   /** Moves leadership and, where VRRP follows, the virtual address, once the target is level. Rejects with an `AdminRefusal`. */
   transfer(target: string): Promise<void>;
-  /** Compares kernel and table of this node; with peers reachable also the members' digests. */
-  verify(): Promise<VerifyReport>;
+  /** Compares kernel and table of every member, and the tables; `repair` mends the kernels first. Rejects with an `AdminRefusal`. */
+  verify(repair: boolean): Promise<VerifyReport>;
   /** Runs a full reconcile of the kernel and resolves when it is done. */
   reconcile(reason: string): Promise<void>;
   /** Calls back at every change that a watching person would want to see; returns the way to stop. */

@@ -113,18 +113,12 @@ export class Admin implements AdminPort {
     await this.#moveLeadership(target);
   }
 
-  async verify(): Promise<VerifyReport> {
-    const { options } = this.#replicator;
-    const result = await this.#replicator.parts.reconciler.run('verify', 'inspect');
-    if (result === null)
-      throw new RefusalError('not-ready', 'kernel and table cannot be compared now');
-    const node = {
-      node: options.node,
-      missing: result.created,
-      extra: result.deleted,
-      different: result.updated,
-    };
-    return { equal: node.missing + node.extra + node.different === 0, nodes: [node] };
+  async verify(repair: boolean): Promise<VerifyReport> {
+    const { consensus, verification } = this.#replicator.parts;
+    if (!consensus.status().quorum) {
+      throw new RefusalError('no-quorum', 'the members cannot be asked without a quorum');
+    }
+    return verification.run(repair);
   }
 
   reconcile(reason: string): Promise<void> {
@@ -204,6 +198,7 @@ export class Admin implements AdminPort {
       reconciling: reconciler.running,
       reconcileProgress: reconciler.progress,
       lastReconcile: reconciler.last,
+      tableDifference: this.#replicator.parts.digestWatch.difference,
     };
   }
 }

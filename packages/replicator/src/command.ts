@@ -14,6 +14,9 @@ export const CommandKind = {
   alive: 6,
   handover: 7,
   limit: 8,
+  digest: 9,
+  verify: 10,
+  verified: 11,
 } as const;
 
 /** Flow operations of the active node, in order (rule A1). `operations` is a packed blob of `@raftwall/flow-table`. */
@@ -84,6 +87,38 @@ export interface LimitCommand {
   readonly flowsMax: number;
 }
 
+/** What the table of a member was at an earlier entry of this kind; the next one says what it is at this one (rule T6). */
+export interface DigestCommand {
+  readonly kind: typeof CommandKind.digest;
+  readonly node: string;
+  /** Log index of the earlier entry, 0 for none. */
+  readonly comparedIndex: number;
+  /** Digest of the whole records without times at that entry: 16 hexadecimal digits. */
+  readonly records: string;
+}
+
+/** Every member compares its kernel with its table and says what it found, and the digests of its table at this entry. */
+export interface VerifyCommand {
+  readonly kind: typeof CommandKind.verify;
+  /** Random; the answers carry it. */
+  readonly request: string;
+  /** Differences are mended first, on each member. */
+  readonly repair: boolean;
+}
+
+/** A member's answer to a `VerifyCommand`. */
+export interface VerifiedCommand {
+  readonly kind: typeof CommandKind.verified;
+  readonly request: string;
+  readonly node: string;
+  /** Flows that its kernel lacks, has too many, and has otherwise than its table. */
+  readonly missing: number;
+  readonly extra: number;
+  readonly different: number;
+  /** `DigestSummary.ranges` of its table at the `VerifyCommand`, as little-endian bytes. */
+  readonly ranges: Uint8Array;
+}
+
 export type Command =
   | BatchCommand
   | ActivateCommand
@@ -92,7 +127,10 @@ export type Command =
   | LevelCommand
   | AliveCommand
   | HandoverCommand
-  | LimitCommand;
+  | LimitCommand
+  | DigestCommand
+  | VerifyCommand
+  | VerifiedCommand;
 
 // Arrays in a fixed order, no record structures: bytes must be readable by every process and after every restart.
 const packr = new Packr({ useRecords: false });
@@ -127,6 +165,14 @@ function fieldsOf(command: Command): readonly unknown[] {
       return [command.group, command.target];
     case CommandKind.limit:
       return [command.flowsMax];
+    case CommandKind.digest:
+      return [command.node, command.comparedIndex, command.records];
+    case CommandKind.verify:
+      return [command.request, command.repair ? 1 : 0];
+    case CommandKind.verified: {
+      const { request, node, missing, extra, different, ranges } = command;
+      return [request, node, missing, extra, different, ranges];
+    }
   }
 }
 
@@ -206,6 +252,25 @@ function commandOf(read: FieldReader): Command {
       return { kind, group: read.text('group'), target: read.text('target') };
     case CommandKind.limit:
       return { kind, flowsMax: read.integer('flowsMax') };
+    case CommandKind.digest:
+      return {
+        kind,
+        node: read.text('node'),
+        comparedIndex: read.integer('comparedIndex'),
+        records: read.text('records'),
+      };
+    case CommandKind.verify:
+      return { kind, request: read.text('request'), repair: read.integer('repair') === 1 };
+    case CommandKind.verified:
+      return {
+        kind,
+        request: read.text('request'),
+        node: read.text('node'),
+        missing: read.integer('missing'),
+        extra: read.integer('extra'),
+        different: read.integer('different'),
+        ranges: read.bytes('ranges'),
+      };
     default:
       throw new CommandFormatError(`unknown kind ${kind}`);
   }

@@ -1,4 +1,4 @@
-import { type FlowFields, FlowRecord, readFlowKey } from '@raftwall/flow-table';
+import { FlowAttribute, type FlowFields, FlowRecord, readFlowKey } from '@raftwall/flow-table';
 import type { ApplierMode } from './applier.ts';
 import { Collisions } from './collisions.ts';
 import type { Domain } from './domain.ts';
@@ -106,7 +106,7 @@ export class Injector {
       withStatus: (flags & SlotFlag.statusRefused) === 0,
     };
     this.#verbs[this.#batch.count] = exists ? Verb.update : Verb.create;
-    if (exists) this.#batch.update(sent, inject);
+    if (exists) this.#batch.update(withMark(sent), inject);
     else this.#batch.create(sent, inject);
   }
 
@@ -205,6 +205,13 @@ export class Injector {
     const found = SlotFlag.inKernel | SlotFlag.seenInKernel;
     table.setLocalFlags(slot, present ? (kept | found) & ~SlotFlag.destroyedHere : kept);
   }
+}
+
+/** A row without a mark has the mark 0, which an update must say to take another one away. */
+function withMark(flow: FlowRecord): FlowRecord {
+  if ((flow.attributes & FlowAttribute.mark) === 0) flow.mark = 0;
+  flow.attributes |= FlowAttribute.mark;
+  return flow;
 }
 
 /** Rules K8 and K10: a standby follows the table; elsewhere only what is missing is created, and has not ended there. */

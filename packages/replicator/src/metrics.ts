@@ -45,6 +45,9 @@ export class ReplicatorCounters {
   overruns = 0;
   reconciles = 0;
   reconcileRepairs = 0;
+  /** Digests of another member's table that were compared with this one's, and those that differed (rule T6). */
+  digestsCompared = 0;
+  digestsDifferent = 0;
   activationsAccepted = 0;
   activationsRefused = 0;
   /** Proposals of the node itself that failed and are tried again, by name. */

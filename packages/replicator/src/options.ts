@@ -160,6 +160,21 @@ export const readinessDefaults: ReadinessOptions = {
   deadlineMs: 15_000,
 };
 
+export interface ChecksOptions {
+  /** Pause between two digests of the active node's table (rule T6). */
+  readonly digestIntervalMs: number;
+  /** How long a verification waits for members that do not answer. */
+  readonly answerMs: number;
+  /** Differences that a verification finds are looked at once more after so long. */
+  readonly settleMs: number;
+}
+
+export const checksDefaults: ChecksOptions = {
+  digestIntervalMs: 10_000,
+  answerMs: 60_000,
+  settleMs: 1_500,
+};
+
 /** Everything that a `Replicator` can be told; sections have their defaults beside their types. */
 export interface ReplicatorOptions {
   readonly cluster: string;
@@ -176,6 +191,7 @@ export interface ReplicatorOptions {
   readonly room: RoomOptions;
   readonly hooks: HooksOptions;
   readonly reconciler: ReconcilerOptions;
+  readonly checks: ChecksOptions;
   readonly activity: ActivityOptions;
   readonly readiness: ReadinessOptions;
 }

@@ -2,7 +2,9 @@ import { Activation } from './activation.ts';
 import { Announcer } from './announcer.ts';
 import type { Applier } from './applier.ts';
 import { Capture } from './capture.ts';
+import { DigestWatch } from './digest-watch.ts';
 import type { Domain } from './domain.ts';
+import type { EventLog } from './event-log.ts';
 import { ExpectationComparison } from './expectation-comparison.ts';
 import { ForeignDeletes } from './foreign-deletes.ts';
 import { HolderWatch } from './holder-watch.ts';
@@ -16,6 +18,7 @@ import { ReconcileSchedule } from './reconcile-schedule.ts';
 import { Reconciler, type ReconcilerDependencies } from './reconciler.ts';
 import type { ReplicatorDependencies } from './replicator.ts';
 import type { Room } from './room.ts';
+import { Verification } from './verification.ts';
 
 /** The parts of a replicator that need the log. */
 export interface Parts {
@@ -26,6 +29,8 @@ export interface Parts {
   readonly kernelEvents: KernelEvents;
   readonly hooksWatch: HooksWatch;
   readonly foreignDeletes: ForeignDeletes;
+  readonly digestWatch: DigestWatch;
+  readonly verification: Verification;
   readonly activation: Activation;
   readonly announcer: Announcer;
   readonly holderWatch: HolderWatch;
@@ -39,6 +44,9 @@ export interface PartsContext extends ReplicatorDependencies {
   readonly applier: Applier;
   readonly room: Room;
   readonly promotion: Promotion;
+  readonly events: EventLog;
+  /** Entries up to this index were committed before this node started; infinite while that is not known. */
+  readonly replayedUntil: () => number;
   readonly appliedIndex: () => number;
   readonly truth: ReconcilerDependencies['truth'];
   readonly mayClean: () => boolean;
@@ -61,6 +69,13 @@ export function makeParts(options: ReplicatorOptions, context: PartsContext): Pa
     onChange: context.onReadiness,
   });
   const reconciler = new Reconciler(options.reconciler, { ...context, capture });
+  const expectations = makeComparison(context, capture);
+  const schedule = new ReconcileSchedule(options.reconciler, {
+    ...context,
+    reconciler,
+    readiness,
+    expectations,
+  });
   return {
     consensus: context.consensus,
     capture,
@@ -69,12 +84,15 @@ export function makeParts(options: ReplicatorOptions, context: PartsContext): Pa
     hooksWatch,
     foreignDeletes,
     reconciler,
-    schedule: new ReconcileSchedule(options.reconciler, {
-      ...context,
-      reconciler,
-      readiness,
-      expectations: makeComparison(context, capture),
-    }),
+    schedule,
+    verification: new Verification(
+      { ...options.checks, node: options.node },
+      { ...context, reconciler, schedule },
+    ),
+    digestWatch: new DigestWatch(
+      { node: options.node, intervalMs: options.checks.digestIntervalMs },
+      { ...context, isActive: () => activation.state === 'active' },
+    ),
     kernelEvents: new KernelEvents({ ...context, capture, reconciler, foreignDeletes }),
     holderWatch: new HolderWatch(
       { ...options, holderLostMs: options.activity.holderLostMs },

@@ -1,7 +1,15 @@
 import type { ExpectationFields, FlowFields, FlowTable } from '@raftwall/flow-table';
 import { Applier } from './applier.ts';
 import type { ClusterState, GroupState, Outcome } from './cluster-state.ts';
-import type { ActivateCommand, BatchCommand, HandoverCommand, ReleaseCommand } from './command.ts';
+import type {
+  ActivateCommand,
+  BatchCommand,
+  DigestCommand,
+  HandoverCommand,
+  ReleaseCommand,
+  VerifiedCommand,
+  VerifyCommand,
+} from './command.ts';
 import { Domain } from './domain.ts';
 import { EventLog } from './event-log.ts';
 import { SlotFlag } from './local-flag.ts';
@@ -132,6 +140,8 @@ export class Replicator implements AppliedListener {
       applier: this.applier,
       room: this.room,
       promotion: this.#promotion,
+      events: this.events,
+      replayedUntil: () => this.#livingAfterIndex,
       appliedIndex: () => this.#appliedIndex,
       truth: () => this.#truth(),
       mayClean: () => this.#mayClean(),
@@ -252,6 +262,18 @@ export class Replicator implements AppliedListener {
 
   onMembers(): void {
     this.#publishAddresses();
+  }
+
+  onDigest(command: DigestCommand, index: number): void {
+    this.#parts?.digestWatch.onApplied(command, index);
+  }
+
+  onVerify(command: VerifyCommand, index: number): void {
+    this.#parts?.verification.onVerify(command, index);
+  }
+
+  onVerified(command: VerifiedCommand): void {
+    this.#parts?.verification.onVerified(command);
   }
 
   onFlowTouched(slot: number): void {
@@ -424,13 +446,14 @@ export class Replicator implements AppliedListener {
   /** Everything that is decided from levels, at a pace: nothing depends on having seen an edge. */
   #tick(): void {
     if (this.#stopped) return;
-    const { announcer, readiness, holderWatch, hooksWatch, schedule } = this.parts;
+    const { announcer, readiness, holderWatch, hooksWatch, schedule, digestWatch } = this.parts;
     this.#seekLiving();
     this.#followMastering();
     announcer.check();
     hooksWatch.check();
     readiness.check();
     holderWatch.check();
+    digestWatch.check();
     schedule.noteMaster(this.#dependencies.activity.state === 'MASTER');
     schedule.check();
     this.#showReadiness();

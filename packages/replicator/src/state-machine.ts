@@ -28,9 +28,12 @@ import {
   type BatchCommand,
   type Command,
   CommandKind,
+  type DigestCommand,
   decodeCommand,
   type HandoverCommand,
   type ReleaseCommand,
+  type VerifiedCommand,
+  type VerifyCommand,
 } from './command.ts';
 import { countBy, type ReplicatorCounters } from './metrics.ts';
 
@@ -42,6 +45,9 @@ export interface AppliedListener {
   onAlive(command: AliveCommand, outcome: Outcome, index: number): void;
   onHandover(command: HandoverCommand, index: number): void;
   onMembers(): void;
+  onDigest(command: DigestCommand, index: number): void;
+  onVerify(command: VerifyCommand, index: number): void;
+  onVerified(command: VerifiedCommand): void;
   /** A row was created, replaced (another life of the tuple) or changed, by a batch of that node. */
   onFlowChanged(slot: number, replaced: boolean, source: string): void;
   /** Only the remaining time of a row has changed. */
@@ -179,6 +185,15 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
         return state.limit(command);
       case CommandKind.handover:
         listener.onHandover(command, index);
+        return accepted;
+      case CommandKind.digest:
+        listener.onDigest(command, index);
+        return accepted;
+      case CommandKind.verify:
+        listener.onVerify(command, index);
+        return accepted;
+      case CommandKind.verified:
+        listener.onVerified(command);
         return accepted;
     }
   }

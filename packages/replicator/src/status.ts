@@ -66,6 +66,8 @@ export interface MemberStatus {
 }
 
 export interface KernelStatus {
+  /** Another member whose table this one's was last found to differ from, and at which log index (rule T6); null: equal. */
+  readonly tableDifference: { readonly node: string; readonly index: number } | null;
   readonly entriesInKernel: number | null;
   /** Entries that this kernel may hold (rule K15); null: no limit. */
   readonly entriesMax: number | null;

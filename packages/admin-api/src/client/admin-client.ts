@@ -63,9 +63,10 @@ export class AdminClient {
     return (await this.#array({ path: '/v1/activations' })) as ActivationView[];
   }
 
-  /** Resolves when the comparison is done, which takes a dump of the kernel. */
-  async verify(): Promise<VerifyReport> {
-    return (await this.#object({ path: '/v1/verify' })) as unknown as VerifyReport;
+  /** Resolves when every member has compared, which takes a dump of each kernel; `repair` mends them first. */
+  async verify({ repair = false }: { readonly repair?: boolean } = {}): Promise<VerifyReport> {
+    const method = repair ? 'POST' : 'GET';
+    return (await this.#object({ method, path: '/v1/verify' })) as unknown as VerifyReport;
   }
 
   /** Resolves when the target leads. */

@@ -52,6 +52,10 @@ export const MemberSchema = schemaOf<MemberStatus>()(
 );
 
 const KernelSchema = Type.Object({
+  tableDifference: Type.Union(
+    [Type.Object({ node: Type.String(), index: Type.Number() }), Type.Null()],
+    { description: 'Member whose table this one was last found to differ from (rule T6).' },
+  ),
   entriesInKernel: Nullable(Type.Number()),
   entriesMax: Nullable(
     Type.Number({ description: 'Entries that the kernel may hold (rule K15).' }),

@@ -11,9 +11,13 @@ const VerifySchema = schemaOf<VerifyReport>()(
       nodes: Type.Array(
         Type.Object({
           node: Type.String(),
+          answered: Type.Boolean({ description: 'Whether the member has said what it found.' }),
           missing: Type.Number({ description: 'Flows that the table has and the kernel lacks.' }),
           extra: Type.Number({ description: 'Flows that the kernel has and the table lacks.' }),
           different: Type.Number(),
+          tableRanges: Type.Number({
+            description: 'Key ranges, of 256, in which the table differs from the asked node.',
+          }),
         }),
       ),
     },
@@ -21,7 +25,7 @@ const VerifySchema = schemaOf<VerifyReport>()(
   ),
 );
 
-/** `GET /v1/verify`. */
+/** `GET /v1/verify`, and `POST /v1/verify` that mends the kernels first. */
 export function addVerifyRoutes(app: App, { node }: RouteContext): void {
   app.get(
     '/v1/verify',
@@ -31,6 +35,17 @@ export function addVerifyRoutes(app: App, { node }: RouteContext): void {
         response: { 200: VerifySchema },
       },
     },
-    async (_request, reply) => reply.send(await node.verify()),
+    async (_request, reply) => reply.send(await node.verify(false)),
+  );
+  app.post(
+    '/v1/verify',
+    {
+      config: { role: 'operator' },
+      schema: {
+        summary: 'Mends what differs between kernel and table on every member, then compares',
+        response: { 200: VerifySchema },
+      },
+    },
+    async (_request, reply) => reply.send(await node.verify(true)),
   );
 }

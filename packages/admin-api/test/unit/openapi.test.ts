@@ -50,6 +50,7 @@ it('the document names every route with its answers', async () => {
     'get /v1/verify 200,default',
     'post /v1/reconcile 200,default',
     'post /v1/transfer 200,default',
+    'post /v1/verify 200,default',
   ]);
 });
 

@@ -103,7 +103,8 @@ describe('reading', () => {
   });
 
   it('GET /v1/verify gives the report', async () => {
-    const nodes = [{ node: 'fw1', missing: 1, extra: 2, different: 3 }];
+    const counts = { missing: 1, extra: 2, different: 3, tableRanges: 4 };
+    const nodes = [{ node: 'fw1', answered: true, ...counts }];
     node.report = { equal: false, nodes };
     expect(JSON.parse((await get('/v1/verify')).body)).toEqual(node.report);
   });

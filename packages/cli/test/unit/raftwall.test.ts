@@ -201,18 +201,30 @@ describe('the cluster', () => {
 
   it('verify exits 0 when all is equal and 1 with the counts when not', async () => {
     expect(await raftwall('verify')).toMatchObject({ code: 0 });
-    node.report = { equal: false, nodes: [{ node: 'fw2', missing: 1, extra: 0, different: 3 }] };
+    const answered = { answered: true, missing: 1, extra: 0, different: 3, tableRanges: 0 };
+    const silent = { answered: false, missing: 0, extra: 0, different: 0, tableRanges: 0 };
+    node.report = {
+      equal: false,
+      nodes: [
+        { node: 'fw2', ...answered },
+        { node: 'fw3', ...silent },
+      ],
+    };
     expect(await raftwall('verify')).toEqual({
       code: 1,
       stderr: '',
-      stdout: `NODE  MISSING  EXTRA  DIFFERENT
-fw2   1        0      3
+      stdout: `NODE  MISSING  EXTRA  DIFFERENT  TABLE
+fw2   1        0      3          0
+fw3   -        -      -          -      did not answer
 not equal
 `,
     });
     const { code, stdout } = await raftwall('verify', '--json');
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toEqual(node.report);
+    expect(node.repairs).toBe(0);
+    await raftwall('verify', '--repair');
+    expect(node.repairs).toBe(1);
   });
 
   it('transfer moves leadership, or says why not and what next', async () => {
