@@ -44,6 +44,7 @@ export class KvCluster {
   readonly #words: readonly string[];
   readonly #directory = mkdtempSync(path.join(tmpdir(), 'raft-ts-kv-'));
   readonly #processes = new Map<string, ChildProcess>();
+  readonly #newcomers = new Set<string>();
   readonly #ports: Map<string, number>;
   readonly #httpPorts: Map<string, number>;
 
@@ -74,11 +75,17 @@ export class KvCluster {
     return cluster;
   }
 
-  /** Starts a member that the group does not know yet; nothing fails on its way but itself. */
+  /** Starts a member that the group does not know, or no longer; the network never fails between it and others. */
   async startNewcomer(id: string): Promise<void> {
-    this.#ports.set(id, await freePort());
-    this.#httpPorts.set(id, await freePort());
+    this.#newcomers.add(id);
+    if (!this.#ports.has(id)) this.#ports.set(id, await freePort());
+    if (!this.#httpPorts.has(id)) this.#httpPorts.set(id, await freePort());
     await this.startMember(id);
+  }
+
+  /** Takes everything from a member that does not run. */
+  wipe(id: string): void {
+    rmSync(this.directoryOf(id), { recursive: true });
   }
 
   /** Where a member listens for the others. */
@@ -98,9 +105,12 @@ export class KvCluster {
 
   /** Resolves when the member serves. @throws {Error} If it ends before. */
   async startMember(id: string): Promise<void> {
-    const peers = this.ids.map((peer) => `${peer}=127.0.0.1:${this.network.port(peer)}`);
+    const isNewcomer = this.#newcomers.has(id);
+    const peers = this.ids
+      .filter((peer) => !(isNewcomer && peer === id))
+      .map((peer) => `${peer}=127.0.0.1:${this.network.port(peer)}`);
     const options = ['--id', id, '--peers', peers.join(','), '--listen', this.addressOf(id)];
-    if (!this.ids.includes(id)) options.push('--join');
+    if (isNewcomer) options.push('--join');
     const places = ['--data', this.directoryOf(id), '--http', `${this.#httpPorts.get(id)}`];
     const child = spawn(process.execPath, [main, ...options, ...places, ...this.#words]);
     this.#processes.set(id, child);

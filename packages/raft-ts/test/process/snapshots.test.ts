@@ -75,3 +75,26 @@ it('a member that the log no longer reaches, and a newcomer, get a snapshot', as
   await put(cluster, 400, 450);
   expect(await readAll(cluster, '4', 450)).toEqual(written(450));
 });
+
+it('B28: a member whose disk was wiped is refused until it is removed and added again', async () => {
+  cluster = await KvCluster.start({ words });
+  await put(cluster, 0, 100);
+  const leader = await cluster.leader();
+  const [wiped, other] = cluster.ids.filter((id) => id !== leader) as [string, string];
+  await cluster.end(wiped, 'SIGKILL');
+  cluster.wipe(wiped);
+  await cluster.startMember(wiped);
+  // With its vote the other two could be outvoted by a member that has forgotten everything.
+  while (!cluster.output.includes('remove and add the member again')) await sleep(retryMs);
+  expect((await cluster.status(wiped)).appliedIndex).toBe(0);
+  await cluster.end(wiped, 'SIGKILL');
+
+  expect((await cluster.ask('DELETE', `/members/${wiped}`)).status).toBe(200);
+  cluster.wipe(wiped);
+  await cluster.startNewcomer(wiped);
+  const added = await cluster.ask('PUT', `/members/${wiped}`, cluster.addressOf(wiped));
+  expect(added.status).toBe(200);
+  await cluster.end(other, 'SIGKILL');
+  await put(cluster, 100, 110);
+  expect(await readAll(cluster, wiped, 110)).toEqual(written(110));
+});
