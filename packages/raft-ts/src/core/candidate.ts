@@ -2,6 +2,7 @@ import { becomeLeader } from './leader.ts';
 import type { RaftMessage, VoteResponse } from './message.ts';
 import { type Vote, voteResult, votersOf } from './quorum.ts';
 import type { RaftState } from './state.ts';
+import { trace } from './trace.ts';
 
 /** Stands for election: with pre-vote first, unless the leader itself asked for it. */
 export function campaign(state: RaftState, isTransfer: boolean): void {
@@ -17,6 +18,7 @@ function becomePreCandidate(state: RaftState): void {
   state.leaveRole();
   state.role = 'pre-candidate';
   state.leader = null;
+  trace(state, { event: 'BecomePreCandidate' });
   state.resetElectionTimer();
   requestVotes(state, 'pre-vote');
   recordVote(state, state.id, ownVote(state));
@@ -28,6 +30,7 @@ function becomeCandidate(state: RaftState): void {
   state.leader = null;
   state.term++;
   state.votedFor = state.id;
+  trace(state, { event: 'BecomeCandidate' });
   state.resetElectionTimer();
   // The own vote counts, and is told to others, only once it is durable.
   requestVotes(state, 'vote');

@@ -103,6 +103,11 @@ export class ConfigHistory {
     return this.#history[this.#history.length - 1]!.index;
   }
 
+  /** The newest committed configuration. */
+  get oldest(): ClusterConfig {
+    return this.#history[0]!.config;
+  }
+
   /** Index of the newest committed configuration. */
   get oldestIndex(): Index {
     return this.#history[0]!.index;

@@ -12,6 +12,7 @@ import {
   quorumActiveTick,
 } from './replication.ts';
 import type { RaftState } from './state.ts';
+import { trace } from './trace.ts';
 import { type Entry, EntryType, type Index, type NodeId } from './types.ts';
 
 /** Why a proposal was refused; it surely left no trace in the log. */
@@ -28,6 +29,7 @@ export function becomeLeader(state: RaftState): void {
   state.role = 'leader';
   state.leader = state.id;
   state.isLeaseVoid = false;
+  trace(state, { event: 'BecomeLeader' });
   state.heartbeatElapsed = 0;
   trackMembers(state);
   // Dissertation 6.4: nothing of an earlier term is known to be committed before this entry is.

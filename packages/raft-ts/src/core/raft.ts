@@ -27,6 +27,7 @@ import {
   takeRestore,
 } from './snapshot.ts';
 import { type CoreDependencies, type CoreOptions, type CoreRestored, RaftState } from './state.ts';
+import { trace, traceReady, traceReceived, traceSent } from './trace.ts';
 import type { Entry, Index, NodeId, SnapshotMeta } from './types.ts';
 import { answerVoteRequest, ignoresVoteRequest, refuseVoteRequest } from './voter.ts';
 import { isWellFormed } from './well-formed.ts';
@@ -71,6 +72,7 @@ export class RaftCore {
 
   constructor(options: CoreOptions, dependencies: CoreDependencies, restored: CoreRestored) {
     this.#state = new RaftState(options, dependencies, restored);
+    trace(this.#state, { event: 'InitState' });
   }
 
   /**
@@ -121,6 +123,7 @@ export class RaftCore {
   step(message: RaftMessage | SnapshotMessage): void {
     const state = this.#state;
     if (message.to !== state.id || !isWellFormed(message)) return;
+    traceReceived(state, message);
     if (message.kind === 'vote' || message.kind === 'pre-vote') {
       if (ignoresVoteRequest(state, message)) return;
     } else if (this.#isStrangersAnswer(message)) return;
@@ -157,10 +160,11 @@ export class RaftCore {
   appendDone(id: number): void {
     if (this.#inFlight === null || this.#inFlight.id !== id) return;
     const state = this.#state;
-    const { hardState } = this.#inFlight.append;
+    const { hardState, thenSend } = this.#inFlight.append;
     this.#inFlight = null;
     if (hardState !== null) state.durable = hardState;
     state.log.appendDone();
+    traceSent(state, thenSend);
     if (state.role === 'leader') onLeaderAppendDone(state);
     else if (state.role === 'candidate') onCandidateAppendDone(state);
   }
@@ -235,7 +239,9 @@ export class RaftCore {
     const config = state.isConfigChanged ? state.config : null;
     state.isConfigChanged = false;
     const softState = this.#takeSoft();
-    return { send, append, apply, restore, snapshotsDue, readStates, softState, config };
+    const ready = { send, append, apply, restore, snapshotsDue, readStates, softState, config };
+    traceReady(state, ready);
+    return ready;
   }
 
   /** True for a leader with a quorum, or a follower that heard its leader, within an election timeout. */

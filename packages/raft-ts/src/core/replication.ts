@@ -4,6 +4,7 @@ import type { Progress } from './progress.ts';
 import { quorumIndex } from './quorum.ts';
 import { requestSnapshot } from './snapshot.ts';
 import type { RaftState } from './state.ts';
+import { trace } from './trace.ts';
 import type { Entry, EntryType, Index, NodeId } from './types.ts';
 
 function sizeOf(entries: readonly Entry[]): number {
@@ -17,6 +18,7 @@ export function appendOwn(state: RaftState, type: EntryType, data: Uint8Array): 
   const entry: Entry = { index: state.log.lastIndex + 1, term: state.term, type, data };
   assert(Number.isSafeInteger(entry.index), 'the log has no index left');
   state.appendEntry(entry);
+  if (state.trace !== null) trace(state, { event: 'Replicate', index: entry.index, type });
   state.uncommittedBytes += data.length;
   state.isFlushDue = true;
   return entry;

@@ -8,6 +8,7 @@ import { isVoter, type Vote } from './quorum.ts';
 import { ReadIndexQueue, type ReadState } from './read-index.ts';
 import type { SnapshotDue } from './ready.ts';
 import { installSnapshot } from './snapshot.ts';
+import { type TraceSink, trace } from './trace.ts';
 import type {
   ClusterConfig,
   Entry,
@@ -63,6 +64,8 @@ export interface CoreDependencies {
    * @internal
    */
   readonly commitRule?: CommitRule;
+  /** Gets every transition; nothing is made for it when absent. */
+  readonly trace?: TraceSink | null;
 }
 
 /** What was durable when the member started. */
@@ -88,6 +91,7 @@ export class RaftState {
   readonly options: CoreOptions;
   readonly random: () => number;
   readonly commitRule: CommitRule;
+  readonly trace: TraceSink | null;
   readonly log: RaftLog;
   readonly configs: ConfigHistory;
 
@@ -146,6 +150,7 @@ export class RaftState {
     this.options = options;
     this.random = dependencies.random;
     this.commitRule = dependencies.commitRule ?? ownTermOnly;
+    this.trace = dependencies.trace ?? null;
     const { compacted, lastIndex, appliedIndex } = restored;
     this.log = new RaftLog(dependencies.log, compacted, lastIndex, options.tailBytesMax);
     const snapshot = restored.snapshot ?? null;
@@ -224,6 +229,7 @@ export class RaftState {
     if (isNewLeader) {
       this.matched = this.commit;
       this.allMatched = 0;
+      trace(this, { event: 'BecomeFollower', leader });
     }
     this.resetElectionTimer();
   }
@@ -249,22 +255,29 @@ export class RaftState {
   /** Appends to the log; a configuration holds at once. */
   appendEntry(entry: Entry): void {
     this.log.append(entry);
-    if (this.configs.append(entry)) this.isConfigChanged = true;
+    if (this.configs.append(entry)) this.#onConfig('ChangeConf', this.configs.currentIndex);
   }
 
   /** Drops a conflicting tail; a configuration in it is rolled back. */
   truncate(from: Index): void {
     assert(from > this.commit, 'a committed entry would be truncated');
     this.log.truncate(from);
-    if (this.configs.truncate(from)) this.isConfigChanged = true;
+    if (this.configs.truncate(from)) this.#onConfig('ChangeConf', this.configs.currentIndex);
   }
 
   commitTo(index: Index): void {
     if (index <= this.commit) return;
     assert(index <= this.log.lastIndex, 'commit beyond the log');
     this.commit = index;
-    if (this.configs.commit(index)) this.isConfigChanged = true;
+    if (this.trace !== null) trace(this, { event: 'Commit' });
+    if (this.configs.commit(index)) this.#onConfig('ApplyConfChange', this.configs.oldestIndex);
     if (this.tornLog && this.log.term(index) === this.term) this.#clearTorn();
+  }
+
+  #onConfig(event: 'ChangeConf' | 'ApplyConfChange', index: Index): void {
+    this.isConfigChanged = true;
+    const { current, oldest } = this.configs;
+    trace(this, { event, index, config: event === 'ChangeConf' ? current : oldest });
   }
 
   /**

@@ -3,6 +3,7 @@ import type { Message } from '../core/message.ts';
 import { RaftCore } from '../core/raft.ts';
 import type { ReadyAppend, SoftState } from '../core/ready.ts';
 import type { CoreDependencies, CoreOptions, CoreRestored } from '../core/state.ts';
+import type { TraceSink } from '../core/trace.ts';
 import type {
   ClusterConfig,
   Entry,
@@ -61,6 +62,8 @@ export interface RaftNodeDependencies<R> {
   /** Uniform in [0, 1); `Math.random` when absent. */
   readonly random?: () => number;
   readonly metrics?: RaftMetrics | null;
+  /** Gets every transition of the core; nothing is made for it when absent. */
+  readonly trace?: TraceSink | null;
 }
 
 /** What a member tells its owner, with the values that a listener gets. */
@@ -164,7 +167,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     const found = { restored, stateMachine, snapshot, canReceive: snapshotting !== null };
     const core = createCore(
       coreOptions(options),
-      { log: store, random },
+      { log: store, random, trace: dependencies.trace ?? null },
       toCoreRestored(options, found),
     );
     this.#core = core;

@@ -3,6 +3,7 @@ import type { AppendRequest, RaftMessage, SnapshotMessage } from '../../src/core
 import { RaftCore } from '../../src/core/raft.ts';
 import type { Ready, ReadyAppend, SnapshotDue } from '../../src/core/ready.ts';
 import type { CoreOptions } from '../../src/core/state.ts';
+import type { TraceSink } from '../../src/core/trace.ts';
 import type {
   ClusterConfig,
   Entry,
@@ -35,6 +36,7 @@ export interface CoreSetup {
   readonly options?: Partial<CoreOptions>;
   /** Draws election timeouts; the smallest ones when absent. */
   readonly random?: () => number;
+  readonly trace?: TraceSink;
 }
 
 const defaults: Omit<CoreOptions, 'id'> = {
@@ -82,7 +84,7 @@ export class CoreBench {
     const addresses = Object.fromEntries(members.map((id) => [id, id]));
     this.core = new RaftCore(
       { ...defaults, ...setup.options, id: this.id },
-      { log: this.store, random: setup.random ?? (() => 0) },
+      { log: this.store, random: setup.random ?? (() => 0), trace: setup.trace ?? null },
       {
         ...this.store.restore(),
         tornLog: setup.tornLog ?? false,
