@@ -37,7 +37,7 @@ export {
   StateBehindLogError,
   TransferFailedError,
 } from './errors.ts';
-export type { Counter, Histogram, RaftMetrics } from './metrics.ts';
+export type { Counter, Gauge, Histogram, RaftMetrics } from './metrics.ts';
 export type { Listener } from './node/emitter.ts';
 export type { GivenUpReason } from './node/promoter.ts';
 export type { Applied } from './node/proposal-table.ts';

@@ -7,6 +7,7 @@ import { trace } from './trace.ts';
 /** Stands for election: with pre-vote first, unless the leader itself asked for it. */
 export function campaign(state: RaftState, isTransfer: boolean): void {
   if (!state.mayCampaign) return;
+  state.counts.elections++;
   state.isTransferCampaign = isTransfer;
   // A torn member may have lost committed entries: it asks all voters before it raises the term (rule L3).
   const asksFirst = (state.options.preVote || state.tornLog) && !isTransfer;

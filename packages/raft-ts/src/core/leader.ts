@@ -27,6 +27,7 @@ export function becomeLeader(state: RaftState): void {
   assert(!state.isHardStateDirty, 'a leader has made its own vote durable first');
   state.leaveRole();
   state.role = 'leader';
+  state.counts.electionsWon++;
   state.leader = state.id;
   state.isLeaseVoid = false;
   trace(state, { event: 'BecomeLeader' });
@@ -49,6 +50,7 @@ export function propose(state: RaftState, data: Uint8Array): Entry | ProposeRefu
 export function tickLeader(state: RaftState): void {
   const { checkQuorum, electionTicksMin, heartbeatTicks } = state.options;
   if (checkQuorum && state.now - quorumActiveTick(state) > electionTicksMin) {
+    state.counts.quorumLosses++;
     state.becomeFollower(state.term, null);
     return;
   }

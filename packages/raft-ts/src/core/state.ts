@@ -140,6 +140,8 @@ export class RaftState {
   /** Something was appended, committed or acknowledged: the members may need messages. */
   isFlushDue = false;
 
+  /** Since the start, for metrics. */
+  readonly counts = { elections: 0, electionsWon: 0, quorumLosses: 0 };
   send: RaftMessage[] = [];
   sendAfterAppend: RaftMessage[] = [];
   readStates: ReadState[] = [];

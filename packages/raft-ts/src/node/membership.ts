@@ -2,6 +2,7 @@ import type { MembershipChange } from '../core/membership.ts';
 import type { RaftCore } from '../core/raft.ts';
 import type { ClusterConfig, Entry, Index, NodeId } from '../core/types.ts';
 import { InvalidOptionError } from '../errors.ts';
+import type { RaftMetrics } from '../metrics.ts';
 import type { ResolvedOptions } from '../options.ts';
 import type { Clock } from '../ports.ts';
 import { parseAddress } from '../transport/address.ts';
@@ -16,6 +17,7 @@ interface MembershipListener {
 export interface MembershipDependencies {
   readonly core: RaftCore;
   readonly clock: Clock;
+  readonly metrics: RaftMetrics | null;
   readonly listener: MembershipListener;
   /** The core has something to do. */
   readonly schedule: () => void;
@@ -40,13 +42,14 @@ export class Membership {
 
   /** See `RaftNode.changeMembership`. */
   change(change: MembershipChange, ifConfigId: Index | null): Promise<ClusterConfig> {
-    const { core, clock, schedule } = this.#dependencies;
+    const { core, clock, metrics, schedule } = this.#dependencies;
     for (const [id, address] of Object.entries(change.add ?? {})) {
       if (parseAddress(address) !== null) continue;
       return Promise.reject(new InvalidOptionError(`address of ${id}`, 'host:port', address));
     }
     const begun = core.changeMembership(change, ifConfigId);
     if ('reason' in begun) return Promise.reject(membershipError(begun, core.state.leader));
+    metrics?.membershipChangesTotal.inc();
     schedule();
     return this.#changes.wait(begun, clock.nowMs() + this.#options.proposalTimeoutMs);
   }
@@ -69,7 +72,7 @@ export class Membership {
   }
 
   #makePromoter(isWanted: (id: NodeId) => boolean): Promoter {
-    const { core, clock, listener } = this.#dependencies;
+    const { core, clock, metrics, listener } = this.#dependencies;
     const { electionTimeoutMsMin, electionTimeoutMsMax } = this.#options.timing;
     return new Promoter(
       {
@@ -80,7 +83,10 @@ export class Membership {
       {
         ...{ core, clock },
         promote: (id) => this.change({ promote: [id] }, core.state.configs.currentIndex),
-        onPromoted: (id) => listener.onPromoted(id),
+        onPromoted: (id) => {
+          metrics?.learnersPromotedTotal.inc();
+          listener.onPromoted(id);
+        },
         onGivenUp: (id, why) => listener.onPromotionGivenUp(id, why),
       },
     );

@@ -41,6 +41,7 @@ import { CompactionLimit } from './compaction.ts';
 import { Emitter } from './emitter.ts';
 import { StateMachineFailure } from './member-failure.ts';
 import { Membership } from './membership.ts';
+import { Meter } from './meter.ts';
 import { toCoreRestored } from './opening.ts';
 import type { GivenUpReason } from './promoter.ts';
 import type { Applied } from './proposal-table.ts';
@@ -117,6 +118,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
   readonly #core: RaftCore;
   readonly #requests: Requests<R>;
   readonly #membership: Membership;
+  readonly #meter: Meter | null;
   readonly #applyLoop: ApplyLoop<R>;
   readonly #snapshots: Snapshots | null;
   readonly #compactionLimit: CompactionLimit;
@@ -177,8 +179,9 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
       ...{ core, stateMachine, snapshots: this.#snapshots },
     });
     this.#requests = new Requests(options, stateMachine.appliedIndex, parts);
+    this.#meter = metrics === null ? null : new Meter(metrics, core);
     this.#membership = new Membership(options, {
-      ...{ core, clock, schedule: () => this.#schedule() },
+      ...{ core, clock, metrics, schedule: () => this.#schedule() },
       listener: {
         onPromoted: (id) => this.emit('learnerPromoted', id),
         onPromotionGivenUp: (id, why) => this.emit('promotionGivenUp', id, why),
@@ -253,7 +256,9 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
    */
   transferLeadership(target: NodeId): Promise<void> {
     if (this.#stopped !== null) return Promise.reject(this.#stopped);
+    this.#metrics?.transfersTotal.inc();
     const done = this.#requests.transferLeadership(target);
+    done.catch(() => this.#metrics?.transferFailuresTotal.inc());
     this.#schedule();
     return done;
   }
@@ -447,6 +452,7 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
         if (id !== this.id && !this.#transport.isReachable(id)) this.#core.reportUnreachable(id);
       }
       this.#requests.onTick();
+      this.#meter?.onTick(this.#requests.waiting);
       this.#snapshots?.onTick();
       this.#membership.onTick();
       if (this.#core.hasReady()) this.#schedule();

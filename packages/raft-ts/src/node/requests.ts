@@ -17,6 +17,7 @@ import { leaseMs, type ResolvedOptions } from '../options.ts';
 import type { Clock, Transport } from '../ports.ts';
 import { ForwardInbox, Forwards } from './forwards.ts';
 import { Lease } from './lease.ts';
+import type { Waiting } from './meter.ts';
 import { ProposalTable, type Settler } from './proposal-table.ts';
 import { Transfers } from './transfers.ts';
 
@@ -66,14 +67,20 @@ export class Requests<R> {
     this.#lease = durationMs === null ? null : new Lease({ durationMs, spacingMs });
   }
 
-  /** Proposals without an outcome yet. */
-  get waiting(): number {
+  /** What has no outcome yet. */
+  get waiting(): Waiting {
+    const { proposals, size } = this.#forwards;
+    return { proposals: this.#waitingProposals, reads: this.#reads.size + size - proposals };
+  }
+
+  get #waitingProposals(): number {
     return this.#proposals.size + this.#forwards.proposals;
   }
 
-  propose(data: Uint8Array, settler: Settler<R>): void {
+  propose(data: Uint8Array, client: Settler<R>): void {
     const { core, metrics } = this.#dependencies;
     metrics?.proposalsTotal.inc();
+    const settler = metrics === null ? client : this.#timed(client, metrics);
     const refusal = this.#limit(data) ?? (core.state.role === 'leader' ? null : this.#noLeader());
     if (refusal !== null) {
       this.#refuse(settler, refusal);
@@ -92,11 +99,32 @@ export class Requests<R> {
 
   /** `answer` gets an index that held after this call: by the lease if it is wanted and there is one, else by a quorum. */
   readIndex(policy: ReadPolicy, answer: (result: Index | RaftError) => void): void {
+    const { core, metrics, clock } = this.#dependencies;
+    metrics?.readsTotal.inc();
     if (policy === 'lease' && this.#holdsLease()) {
-      answer(this.#dependencies.core.state.commit);
+      metrics?.leaseReadsTotal.inc();
+      answer(core.state.commit);
       return;
     }
-    this.#readByQuorum(answer);
+    const startMs = clock.nowMs();
+    this.#readByQuorum((result) => {
+      if (typeof result === 'number') {
+        metrics?.readSeconds.observe((clock.nowMs() - startMs) / 1000);
+      }
+      answer(result);
+    });
+  }
+
+  #timed(client: Settler<R>, metrics: RaftMetrics): Settler<R> {
+    const { clock } = this.#dependencies;
+    const startMs = clock.nowMs();
+    return {
+      resolve: (applied) => {
+        metrics.proposalSeconds.observe((clock.nowMs() - startMs) / 1000);
+        client.resolve(applied);
+      },
+      reject: (error) => client.reject(error),
+    };
   }
 
   #holdsLease(): boolean {
@@ -211,7 +239,7 @@ export class Requests<R> {
   #limit(data: Uint8Array): RaftError | null {
     const { proposalsMax, entryBytesMax } = this.#options.limits;
     if (data.length > entryBytesMax) return new EntryTooLargeError(data.length, entryBytesMax);
-    return this.waiting >= proposalsMax ? new BusyError('queue of proposals') : null;
+    return this.#waitingProposals >= proposalsMax ? new BusyError('queue of proposals') : null;
   }
 
   #noLeader(): RaftError | null {

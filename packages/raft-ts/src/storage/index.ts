@@ -8,7 +8,7 @@ export {
 } from './faulty-file-system.ts';
 export { type FileSnapshotDependencies, FileSnapshotStore } from './file-snapshot-store.ts';
 export { type Done, type FileSystem, nodeFileSystem } from './file-system.ts';
-export type { Gauge, SnapshotStoreMetrics, StorageMetrics } from './metrics.ts';
+export type { SnapshotStoreMetrics, StorageMetrics } from './metrics.ts';
 export {
   type FileSnapshotOptions,
   type SegmentLogOptions,

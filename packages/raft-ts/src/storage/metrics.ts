@@ -1,10 +1,4 @@
-import type { Counter, Histogram } from '../metrics.ts';
-
-/** A value that goes up and down. A prom-client `Gauge` without labels fits. */
-export interface Gauge {
-  /** Takes the value's place. */
-  set(value: number): void;
-}
+import type { Counter, Gauge, Histogram } from '../metrics.ts';
 
 /** What a `SegmentLogStore` counts. Any Prometheus client's metrics fit. */
 export interface StorageMetrics {

@@ -1,4 +1,5 @@
 import type { Message } from '../../src/core/message.ts';
+import type { RaftMetrics } from '../../src/metrics.ts';
 import { RaftNode } from '../../src/node/raft-node.ts';
 import { type RaftNodeOptions, resolveOptions } from '../../src/options.ts';
 import type { Clock, Transport } from '../../src/ports.ts';
@@ -13,12 +14,32 @@ function drawOf(id: string): number {
   return (id.charCodeAt(0) % 8) / 8;
 }
 
+/** Keeps what metrics are told: the sum of a counter, the newest value of a gauge, how many values a histogram got. */
+export class Tally {
+  readonly values = new Map<string, number>();
+  readonly metrics = new Proxy({} as RaftMetrics, {
+    get: (_, name: string) => ({
+      inc: (by = 1) => this.values.set(name, this.of(name) + by),
+      set: (value: number) => this.values.set(name, value),
+      observe: (value: number) => {
+        if (!(value >= 0)) throw new Error(`${name} observed ${value}`);
+        this.values.set(name, this.of(name) + 1);
+      },
+    }),
+  });
+
+  of(name: string): number {
+    return this.values.get(name) ?? 0;
+  }
+}
+
 /** A member whose process can be stopped in time: its timers and messages wait, its clock goes on. */
 export class ClockedMember {
   readonly id: string;
   readonly node: RaftNode<number>;
   readonly machine = new Recorder();
   readonly store: MemoryLogStore;
+  readonly metrics = new Tally();
   readonly #clock: SimClock;
   #frozen: (() => void)[] | null = null;
   #receive: (message: Message) => void = () => {};
@@ -49,7 +70,10 @@ export class ClockedMember {
     };
     this.node = new RaftNode(
       resolveOptions({ ...options, id }),
-      { store: this.store, transport, stateMachine: this.machine, clock, random: () => drawOf(id) },
+      {
+        ...{ store: this.store, transport, stateMachine: this.machine, clock },
+        ...{ random: () => drawOf(id), metrics: this.metrics.metrics },
+      },
       this.store.restore(),
     );
     void this.node.start();
