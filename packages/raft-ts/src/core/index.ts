@@ -37,7 +37,14 @@ export { type MemberProgress, RaftCore } from './raft.ts';
 export type { ReadState } from './read-index.ts';
 export type { Ready, ReadyAppend, SnapshotDue, SoftState } from './ready.ts';
 export type { CoreDependencies, CoreOptions, CoreRestored } from './state.ts';
-export { formatTraceEvent, type TraceDetail, type TraceEvent, type TraceSink } from './trace.ts';
+export {
+  formatTraceEvent,
+  type TraceBase,
+  type TraceDetail,
+  type TraceEvent,
+  type TraceMessageName,
+  type TraceSink,
+} from './trace.ts';
 export {
   type ClusterConfig,
   type Entry,

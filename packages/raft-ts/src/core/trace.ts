@@ -4,7 +4,7 @@ import type { RaftState } from './state.ts';
 import type { ClusterConfig, Entry, EntryType, Index, NodeId, Role, Term } from './types.ts';
 
 /** Where the member stands right after the event. */
-interface TraceBase {
+export interface TraceBase {
   readonly id: NodeId;
   readonly role: Role;
   readonly term: Term;
@@ -13,7 +13,8 @@ interface TraceBase {
   readonly lastIndex: Index;
 }
 
-type MessageName = `${'Send' | 'Receive'}${
+/** A message that leaves, or is taken in. */
+export type TraceMessageName = `${'Send' | 'Receive'}${
   | `${'AppendEntries' | 'RequestVote'}${'Request' | 'Response'}`
   | 'Snapshot'
   | 'TimeoutNow'}`;
@@ -37,7 +38,7 @@ export type TraceDetail =
       readonly applying: number;
     }
   /** Heartbeats are AppendEntries, and pre-votes RequestVote; `message.kind` tells them apart. */
-  | { readonly event: MessageName; readonly message: RaftMessage | SnapshotMessage }
+  | { readonly event: TraceMessageName; readonly message: RaftMessage | SnapshotMessage }
   /** The driver is asked for a snapshot for this member. */
   | { readonly event: 'SnapshotDue'; readonly to: NodeId };
 
@@ -72,13 +73,13 @@ export function trace(state: RaftState, detail: TraceDetail): void {
 
 export function traceReceived(state: RaftState, message: RaftMessage | SnapshotMessage): void {
   if (state.trace === null) return;
-  trace(state, { event: `Receive${messageNames[message.kind]}` as MessageName, message });
+  trace(state, { event: `Receive${messageNames[message.kind]}` as TraceMessageName, message });
 }
 
 export function traceSent(state: RaftState, messages: readonly RaftMessage[]): void {
   if (state.trace === null) return;
   for (const message of messages) {
-    trace(state, { event: `Send${messageNames[message.kind]}` as MessageName, message });
+    trace(state, { event: `Send${messageNames[message.kind]}` as TraceMessageName, message });
   }
 }
 
