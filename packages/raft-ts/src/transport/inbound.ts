@@ -95,8 +95,6 @@ export class Inbound {
   }
 
   destroy(): void {
-    // At once: the peer's next connection goes on with what this one has written.
-    this.#receiver?.close();
     this.#connection.destroy();
   }
 

@@ -336,6 +336,7 @@ describe('the end of a sending', () => {
     });
     await eventually(() => shelf.openWriters === 0);
     const kept = shelf.content.length;
+    expect(kept).toBeLessThan(content.length);
     const late = send(a, messageOf(metaOf(content)), readerOf(content), abort.signal);
     expect(await late).toMatchObject({ reason: 'aborted' });
     expect(await send(a, messageOf(metaOf(content)), readerOf(content))).toBeNull();
