@@ -61,7 +61,6 @@ export class Progress {
     this.next = this.match + 1;
     this.probeSent = false;
     this.pendingSnapshot = 0;
-    this.inflights.reset();
   }
 
   /** The member holds everything up to `index`; the own log begins behind `compacted`. True when that is news. */
@@ -88,13 +87,11 @@ export class Progress {
    */
   refuse(refused: Index, retry: Index): void {
     if (refused <= this.match || this.state === 'snapshot') return;
-    if (this.state === 'replicate') {
-      this.becomeProbe();
-      return;
+    if (this.state === 'replicate') this.becomeProbe();
+    else if (this.next - 1 === refused) {
+      this.next = Math.max(Math.min(refused, retry + 1), this.match + 1);
+      this.probeSent = false;
     }
-    if (this.next - 1 !== refused) return;
-    this.next = Math.max(Math.min(refused, retry + 1), this.match + 1);
-    this.probeSent = false;
   }
 
   /** A snapshot has arrived or failed. What follows waits for the next sign of life, so that a failure is not repeated at once. */

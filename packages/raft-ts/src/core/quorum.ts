@@ -4,9 +4,8 @@ import type { ClusterConfig, NodeId } from './types.ts';
 export type Vote = 'granted' | 'granted-torn' | 'refused';
 export type VoteResult = 'won' | 'lost' | 'pending';
 
-/** The largest number that a majority of `voters` has reached; infinite for no voters. */
+/** The largest number that a majority of `voters` has reached; there is at least one. */
 function majorityIndex(voters: readonly NodeId[], reached: (id: NodeId) => number): number {
-  if (voters.length === 0) return Number.POSITIVE_INFINITY;
   const sorted = voters.map(reached).sort((a, b) => b - a);
   return sorted[voters.length >> 1] as number;
 }

@@ -29,6 +29,8 @@ export interface CoreSetup {
   readonly tornLog?: boolean;
   /** What the state machine contains already. */
   readonly applied?: Index;
+  /** `config` is that of the applied index, and not the first one. */
+  readonly isConfigApplied?: boolean;
   /** The newest durable snapshot. */
   readonly snapshot?: SnapshotMeta;
   /** The log begins behind this index. */
@@ -90,7 +92,7 @@ export class CoreBench {
         tornLog: setup.tornLog ?? false,
         appliedIndex: setup.applied ?? 0,
         config: setup.config ?? initialConfig(addresses),
-        isConfigApplied: false,
+        isConfigApplied: setup.isConfigApplied ?? false,
         snapshot: setup.snapshot ?? null,
       },
     );

@@ -70,6 +70,7 @@ describe('the newest configuration of a log', () => {
       entries: (from: number) => bench.store.entries(from, from + 1, 1),
     };
     expect(newestConfig(oneByOne, all, base)).toEqual(larger);
+    expect(newestConfig(oneByOne, { ...all, lastIndex: 4 }, base)).toEqual(larger);
     const behind = { compacted: { index: 4, term: 1 }, lastIndex: 5 };
     expect(newestConfig(bench.store, behind, base)).toEqual(base);
     const before = { compacted: { index: 3, term: 1 }, lastIndex: 5 };

@@ -7,6 +7,8 @@ import {
   beatOf,
   preBallotOf,
   preVoteOf,
+  snapshotAt,
+  snapshotOf,
   timeoutNowOf,
   voteOf,
 } from './core-messages.ts';
@@ -111,6 +113,108 @@ describe('what a follower believes', () => {
     bench.step(beatOf('b', 2, 0));
     bench.step(beatOf('b', 2, 3));
     expect(bench.core.state.commit).toBe(2);
+  });
+});
+
+describe('a follower and snapshots', () => {
+  it('hears its leader in one', () => {
+    const bench = new CoreBench({ log: [1, 1, 1] });
+    bench.step(beatOf('b', 1));
+    bench.tick(10);
+    bench.step(snapshotOf('b', 1, [3, 1]));
+    expect(bench.core.state).toMatchObject({ electionElapsed: 0, leader: 'b', commit: 3 });
+  });
+
+  it('keeps its leader when one of a former leader comes late', () => {
+    const bench = new CoreBench({ log: [1, 1, 1], term: 5 });
+    bench.step(beatOf('b', 5));
+    bench.step(snapshotOf('c', 4, [9, 4]));
+    expect(bench.core.state).toMatchObject({ leader: 'b', term: 5, commit: 9 });
+  });
+
+  it('gives up a candidacy for one of a former leader', () => {
+    const bench = new CoreBench({ log: [1, 1, 1], term: 5, options: { preVote: false } });
+    bench.tick(electionTicks);
+    expect(bench.core.state).toMatchObject({ role: 'candidate', term: 6 });
+    bench.step(snapshotOf('c', 4, [9, 4]));
+    expect(bench.core.state).toMatchObject({ role: 'follower', term: 6, commit: 9 });
+  });
+
+  it('tells whether the content of one would be news', () => {
+    const bench = new CoreBench({ log: [1, 1, 2, 2], applied: 2 });
+    const holds = (...last: [number, number]) => bench.core.holds(snapshotAt(last));
+    expect([holds(1, 1), holds(2, 1), holds(3, 2), holds(3, 1), holds(5, 2)]).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
+    const lost = new CoreBench({ log: [1, 1, 1, 1], compacted: 2 });
+    expect(lost.core.holds(snapshotAt([1, 1]))).toBe(false);
+    expect(lost.core.holds(snapshotAt([3, 1]))).toBe(false);
+  });
+});
+
+describe('the configuration at the start', () => {
+  const base = initialConfig({ a: 'a', b: 'b', c: 'c' });
+  const older = { ...base, learners: ['d'] };
+  const newer = { ...base, learners: ['d', 'e'] };
+  const log = [1, 1, 1, 1, 1];
+
+  it("is the state machine's, unless the snapshot is newer than its state", () => {
+    const snapshot = snapshotAt([3, 1], { config: newer, configIndex: 2 });
+    const start = (applied: number, isConfigApplied: boolean) =>
+      new CoreBench({ log, snapshot, config: older, applied, isConfigApplied }).core.state.configs;
+    expect(start(2, true).current).toEqual(newer);
+    expect(start(3, true).current).toEqual(older);
+    expect(start(4, true).current).toEqual(older);
+    expect(start(2, false).current).toEqual(newer);
+    expect(start(4, false).current).toEqual(newer);
+    expect(start(4, false).currentIndex).toBe(2);
+  });
+
+  it("what stands in the log up to the state machine's applied index is in its configuration", () => {
+    const configs = new Map([[2, older]]);
+    const config = newer;
+    const bench = new CoreBench({ log, configs, config, applied: 3, isConfigApplied: true });
+    expect(bench.core.state.configs).toMatchObject({ current: newer, currentIndex: 3 });
+  });
+
+  it("what stands in the log up to the snapshot is in the snapshot's, also when the log begins later", () => {
+    const configs = new Map([
+      [2, older],
+      [5, newer],
+    ]);
+    const snapshot = snapshotAt([3, 1], { config: older, configIndex: 2 });
+    const whole = new CoreBench({ log, configs, snapshot });
+    expect(whole.core.state.configs).toMatchObject({ current: newer, currentIndex: 5 });
+    const cut = new CoreBench({ log, configs, snapshot, compacted: 4, applied: 4 });
+    expect(cut.core.state.configs).toMatchObject({ current: newer, currentIndex: 5 });
+  });
+
+  it('the applied one is that of the applied index', () => {
+    const configs = new Map([
+      [1, older],
+      [4, newer],
+    ]);
+    const bench = new CoreBench({ log, configs, applied: 2 });
+    expect(bench.core.state.configs.applied).toEqual({ index: 1, config: older });
+    const lost = new CoreBench({ log, configs: new Map([[4, newer]]), compacted: 3 });
+    lost.settle();
+    lost.step(snapshotOf('b', 1, [5, 1], { config: newer, configIndex: 4 }));
+    expect(lost.restoring).toMatchObject({ lastIndex: 5 });
+    lost.restore();
+    expect(lost.core.state.configs.applied).toEqual({ index: 4, config: newer });
+  });
+
+  it('B14: one that is cut off is told to the driver as changed', () => {
+    const bench = new CoreBench({ log: [1, 1], configs: new Map([[2, older]]) });
+    bench.settle();
+    bench.core.step(appendOf('c', 2, [1, 1], []));
+    bench.core.step(appendOf('c', 2, [1, 1], [2]));
+    const told = bench.run().flatMap(({ config }) => (config === null ? [] : [config]));
+    expect(told).toEqual([base]);
   });
 });
 

@@ -45,6 +45,12 @@ describe('window of requests', () => {
     expect(window.count).toBe(1);
   });
 
+  it('has no place for more than its messages', () => {
+    const window = new Inflights(1, 100);
+    window.add(1, 1);
+    expect(() => window.add(2, 1)).toThrow('no place left');
+  });
+
   it('agrees with a plain list under any sequence of requests and answers', () => {
     const step = fc.oneof(
       fc.record({ add: fc.integer({ min: 1, max: 50 }) }),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { initialConfig } from '../../src/core/config.ts';
 import { appendOf, CoreBench, electionTicks, ofKind } from './core-bench.ts';
-import { ackOf, ballotOf, beatAckOf, beatOf, voteOf } from './core-messages.ts';
+import { ackOf, ballotOf, beatAckOf, beatOf, snapshotAt, voteOf } from './core-messages.ts';
 import { bootstrap, change, leaderWithLearner, refusal } from './membership-bench.ts';
 
 /** Leads term 1; everybody is level, and nothing is left to say. */
@@ -40,9 +40,11 @@ describe('a leader speaks only when there is something to say', () => {
       ballotOf('c', 1, { granted: false }),
       ackOf('x', 1, 1),
       beatAckOf('x', 1, 9),
+      ballotOf('x', 9, { granted: false }),
     ]) {
       expect(bench.step(answer)).toEqual([]);
     }
+    expect(bench.core.state).toMatchObject({ role: 'leader', term: 1 });
   });
 
   it('tells a commit that its own disk brought about, also while it is applying', () => {
@@ -107,6 +109,8 @@ describe('what a leader has appended and not committed', () => {
     for (let i = 0; i < 10; i++) bench.core.propose(new Uint8Array(10));
     expect(bench.core.propose(new Uint8Array(10))).toBe('busy');
     bench.settle();
+    bench.acknowledge('b', 2);
+    expect(bench.core.state.uncommittedBytes).toBe(90);
     bench.acknowledge('b', 6);
     expect(bench.core.state.uncommittedBytes).toBe(50);
     for (let i = 0; i < 5; i++) {
@@ -195,6 +199,100 @@ describe('transfer', () => {
     expect(ofKind(bench.take(), 'timeout-now')).toEqual([]);
     expect(bench.core.state.config.votersOutgoing).toEqual([]);
     expect(bench.core.state.transferTarget).toBeNull();
+  });
+});
+
+describe('leases', () => {
+  it('a leadership begins with a lease that is not void, whatever the former one has asked for', () => {
+    const bench = level({ lease: true });
+    expect(bench.core.leaseRounds?.isUsable).toBe(true);
+    bench.core.transferLeadership('c');
+    bench.settle();
+    expect(bench.core.leaseRounds?.isUsable).toBe(false);
+    bench.step(beatOf('b', 2));
+    expect(bench.core.leaseRounds).toBeNull();
+    bench.tick(electionTicks);
+    bench.lead('b');
+    bench.acknowledge('b', 2);
+    expect(bench.core.leaseRounds?.isUsable).toBe(true);
+  });
+
+  it('who has promised not to elect another one may stand again when the promise is over, not before', () => {
+    const options = { lease: true, electionTicksMax: 3 * electionTicks };
+    const bench = new CoreBench({ options, random: () => 0.9 });
+    bench.step(beatOf('b', 1));
+    bench.tick(electionTicks - 1);
+    bench.core.campaign();
+    expect(bench.core.state.role).toBe('follower');
+    bench.tick(1);
+    bench.core.campaign();
+    expect(bench.core.state.role).toBe('pre-candidate');
+  });
+});
+
+describe('members that need a snapshot', () => {
+  /** c is known up to `match` and has its window full; everything up to 6 is committed, the log begins behind 4. */
+  function compacting(): CoreBench {
+    const bench = level({ appendBytesMax: 1, inflightMessagesMax: 1 });
+    for (let i = 0; i < 5; i++) bench.core.propose(Uint8Array.of(i));
+    bench.settle();
+    for (let index = 2; index <= 6; index++) bench.acknowledge('b', index);
+    expect(bench.core.state.commit).toBe(6);
+    bench.core.compact(4);
+    bench.take();
+    return bench;
+  }
+
+  it('one that replicates and falls behind the log is found out when its window moves', () => {
+    const bench = compacting();
+    expect(bench.acknowledge('c', 2)).toEqual([]);
+    expect(bench.due).toEqual([{ to: 'c', from: 4 }]);
+    expect(bench.core.state.progress.get('c')?.state).toBe('snapshot');
+  });
+
+  it('one that was heard of within an election timeout gets it, no other', () => {
+    for (const [ticks, due] of [
+      [electionTicks, 1],
+      [electionTicks + 1, 0],
+    ] as const) {
+      const bench = compacting();
+      for (let i = 0; i < ticks; i++) {
+        bench.core.tick();
+        bench.core.step(beatAckOf('b', 1));
+      }
+      const peer = bench.core.state.progress.get('c')!;
+      peer.becomeSnapshot();
+      bench.core.propose(Uint8Array.of(1));
+      bench.settle();
+      expect(bench.due).toHaveLength(due);
+    }
+  });
+
+  it('the log is kept for a snapshot on its way, of any index, to who lives', () => {
+    const bench = compacting();
+    const peer = bench.core.state.progress.get('c')!;
+    bench.core.snapshotChosen('c', snapshotAt([1, 1]));
+    expect(bench.core.snapshotFloor).toBe(Number.POSITIVE_INFINITY);
+    peer.isSnapshotRequested = true;
+    bench.core.snapshotChosen('c', snapshotAt([1, 1]));
+    expect(bench.core.snapshotFloor).toBe(1);
+    for (let i = 0; i < electionTicks; i++) bench.core.tick();
+    expect(bench.core.snapshotFloor).toBe(1);
+    bench.core.tick();
+    expect(bench.core.snapshotFloor).toBe(Number.POSITIVE_INFINITY);
+    bench.core.snapshotChosen('nobody', snapshotAt([1, 1]));
+    bench.core.reportSnapshot('nobody', true);
+  });
+
+  it('what is due and not yet handed out is forgotten with the leadership', () => {
+    const bench = compacting();
+    bench.core.step(ackOf('c', 1, 2));
+    const { progress } = bench.core.state;
+    bench.core.state.snapshotsDue.push({ to: 'c', from: 4 });
+    expect(progress.size).toBe(3);
+    bench.core.step(beatOf('b', 2));
+    bench.settle();
+    expect(bench.due).toEqual([]);
   });
 });
 

@@ -264,6 +264,13 @@ describe('the log', () => {
     expect(bench.log.entries(10, 11, 1)).toHaveLength(1);
   });
 
+  it('all that follows a reset is handed out, however much it is', () => {
+    const bench = new LogBench([1, 1, 1]);
+    bench.log.reset({ index: 5, term: 2 });
+    bench.append(2, 2, 2, 2);
+    expect(bench.take().entries.map(({ index }) => index)).toEqual([6, 7, 8, 9]);
+  });
+
   it('a reset is handed out even when nothing follows it', () => {
     const bench = new LogBench([1, 1]);
     bench.log.reset({ index: 5, term: 3 });
