@@ -139,6 +139,7 @@ chai.use(JestAsymmetricMatchers);
 
 export const expect = Object.assign(
   (value: unknown, message?: string): Assertion => chai.expect(value, message) as Assertion,
+  chai.expect,
   (globalThis as unknown as Record<symbol, object>)[ASYMMETRIC_MATCHERS_OBJECT],
   { addEqualityTesters: addCustomEqualityTesters },
 );

@@ -169,6 +169,11 @@ export const guards: readonly Guard[] = [
     ],
   },
   {
+    bug: 14,
+    guard: "a snapshot's configuration takes the place of those that it supersedes",
+    edits: [edit('core/snapshot', 'state.configs.reset(config, configIndex);', '')],
+  },
+  {
     bug: 15,
     guard: 'no change before a commit of the own term',
     edits: [
@@ -251,6 +256,43 @@ export const guards: readonly Guard[] = [
     bug: 21,
     guard: 'the member stops at the first error',
     edits: [edit('node/raft-node', 'if (error !== null) this.#fail(error);', '')],
+  },
+  {
+    bug: 22,
+    guard: 'the state is replaced when the log is',
+    edits: [edit('core/snapshot', ' && state.log.isResetDurable;', ';')],
+  },
+  {
+    bug: 22,
+    guard: 'an older snapshot is no news',
+    edits: [edit('core/snapshot', 'lastIndex > state.commit;', 'true;')],
+  },
+  {
+    bug: 23,
+    guard: 'a conflicting entry at the last index goes',
+    edits: [
+      edit(
+        'core/snapshot',
+        'isNews && !state.log.matches(lastIndex, lastTerm)',
+        'isNews && state.log.term(lastIndex) === undefined',
+      ),
+    ],
+  },
+  {
+    bug: 23,
+    guard: 'what follows an entry that matches stays',
+    edits: [edit('core/snapshot', 'isNews && !state.log.matches(lastIndex, lastTerm)', 'isNews')],
+  },
+  {
+    bug: 24,
+    guard: 'nothing is applied while the state is being replaced',
+    edits: [
+      edit(
+        'core/raft',
+        'if (restoreDue !== null || restoring !== null || isStateLost) return false;',
+        '',
+      ),
+    ],
   },
   {
     bug: 25,
@@ -457,6 +499,11 @@ export const guards: readonly Guard[] = [
         'if (bytes > bytesMax) break;',
       ),
     ],
+  },
+  {
+    bug: 33,
+    guard: 'a snapshot that failed is due again',
+    edits: [edit('core/progress', 'this.isSnapshotRequested = false;', '')],
   },
   {
     bug: 34,

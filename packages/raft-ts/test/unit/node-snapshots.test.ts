@@ -34,32 +34,6 @@ const event = <T>(listen: (listener: (value: T) => void) => unknown): Promise<T>
   new Promise((resolve) => void listen(resolve));
 
 describe('a member that the log no longer reaches', () => {
-  it('B24: is brought level by a snapshot, in which a deleted key is gone', async () => {
-    const leader = await open({ snapshotEntriesMax: 20 });
-    const [laggard] = othersThan(leader) as [SnapshotMember];
-    await leader.propose('gone=1');
-    await laggard.applied(leader.node.status().appliedIndex);
-    const before = laggard.machine;
-    expect(before.values.get('gone')).toBe('1');
-    cluster.network.cut.add(laggard.id);
-    await leader.propose('-gone');
-    await fill(leader, 0, 100);
-    const { compactedIndex } = leader.node.status();
-    expect(compactedIndex).toBeGreaterThan(laggard.node.status().lastIndex);
-
-    const installed = event((listener) => laggard.node.once('snapshotInstalled', listener));
-    const sent = event((listener) => leader.node.once('snapshotSent', listener));
-    cluster.network.cut.clear();
-    expect(await sent).toBe(laggard.id);
-    expect(await installed).toMatchObject({ lastIndex: expect.any(Number) });
-    await fill(leader, 100, 103);
-    await laggard.applied(leader.node.status().appliedIndex);
-    expect(laggard.machine).toBe(before);
-    expect(laggard.machine.values).toEqual(leader.machine.values);
-    expect(laggard.machine.values.has('gone')).toBe(false);
-    expect(cluster.network.arrivals.every(({ to }) => to === laggard.id)).toBe(true);
-  });
-
   it('NuRaft#118: newer snapshots do not restart a transfer, and a broken one goes on', async () => {
     const leader = await open({ snapshotEntriesMax: 30 });
     const [laggard] = othersThan(leader) as [SnapshotMember];
@@ -152,44 +126,6 @@ describe('a state machine in memory', () => {
       expect(member.machine.values).toEqual(values);
     }
     expect(cluster.network.arrivals).toEqual([]);
-  });
-
-  it('B24: a snapshot is the state exactly at its index, while applying goes on', async () => {
-    const leader = await open();
-    await fill(leader, 0, 50);
-    const expected = new Map(leader.machine.values);
-    const { appliedIndex } = leader.node.status();
-    leader.machine.beforePiece = () => new Promise(setImmediate);
-    const taken = leader.node.snapshot();
-    await fill(leader, 50, 100);
-    const { lastIndex } = await taken;
-    expect(lastIndex).toBe(appliedIndex);
-    const copy = new KvMachine();
-    await copy.restore(leader.snapshots.current!, leader.snapshots.pin()!.content());
-    expect(copy.values).toEqual(expected);
-    expect(leader.machine.values).not.toEqual(expected);
-  });
-
-  it('B22: a local snapshot that is finished after a newer one was installed is dropped', async () => {
-    const leader = await open();
-    const [laggard] = othersThan(leader) as [SnapshotMember];
-    await fill(leader, 0, 10);
-    await laggard.applied(leader.node.status().appliedIndex);
-    let release = () => {};
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    laggard.machine.beforePiece = () => held;
-    const taken = laggard.node.snapshot();
-    cluster.network.cut.add(laggard.id);
-    await fill(leader, 10, 60);
-    await leader.node.compact(leader.node.status().appliedIndex);
-    const installed = event((listener) => laggard.node.once('snapshotInstalled', listener));
-    cluster.network.cut.clear();
-    const newer = await installed;
-    release();
-    expect(await taken).toEqual(newer);
-    expect(laggard.snapshots.current).toEqual(newer);
   });
 });
 
