@@ -70,6 +70,7 @@ export class Progress {
     if (this.state === 'snapshot') {
       // Also a snapshot behind the one that was sent last will do, if the log goes on from there.
       if (this.match >= compacted) this.becomeReplicate();
+      else this.next = this.match + 1;
     } else if (this.state === 'probe') {
       // An answer to an old request proves nothing about the one under way.
       if (index === this.match) this.becomeReplicate();

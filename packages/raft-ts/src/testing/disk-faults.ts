@@ -106,7 +106,9 @@ export class DiskFaults {
     const cutAt = Math.max(...members.map((member) => member.cutIndex));
     const areServable = victims.every(({ durable, storage, checkpointIndex }) => {
       if (storage.tearableEntries === null) return false;
-      return durable.lastIndex - storage.tearableEntries >= Math.max(cutAt, checkpointIndex);
+      // With snapshots a member is served whatever it lacks; its own state must never be ahead of everything it has.
+      const needed = plan.hasSnapshots ? 0 : cutAt;
+      return durable.lastIndex - storage.tearableEntries >= Math.max(needed, checkpointIndex);
     });
     const isKept = members.some(({ durable, id }) => {
       if (victims.some((victim) => victim.id === id) || durable.isTorn) return false;

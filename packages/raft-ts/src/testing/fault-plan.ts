@@ -17,6 +17,7 @@ export const faultKinds = [
   'late timers',
   'leadership transfer',
   'compaction',
+  'lost state',
   'torn last group',
   'slow disk',
   'disk full',
@@ -54,6 +55,14 @@ export interface FaultPlan {
   /** Members keep their logs in files on a simulated disk. */
   readonly isOnDisk: boolean;
   readonly isMembershipChanging: boolean;
+  /** Members have a place for snapshots; else nobody can be served what was cut. */
+  readonly hasSnapshots: boolean;
+  /** The state machine has storage of its own; else it lives from snapshots and the log. */
+  readonly isStateDurable: boolean;
+  /** Applied entries after which a member takes a snapshot by itself; null for only when somebody needs one. */
+  readonly snapshotEntriesMax: number | null;
+  /** Entries that compaction leaves. */
+  readonly trailingEntries: number;
 }
 
 /** What a caller may want to decide itself. */
@@ -70,9 +79,17 @@ export function drawFaultPlan(random: Random, choice: FaultPlanChoice): FaultPla
     const isOn = random.chance(share);
     return isOn && (onlyWith[kind] ?? damage) === damage;
   });
+  const hasSnapshots = random.chance(0.8);
+  const isStateDurable = !hasSnapshots || random.chance(0.5);
   return {
     kinds,
     damage,
+    hasSnapshots,
+    isStateDurable,
+    snapshotEntriesMax: hasSnapshots
+      ? random.pick(isStateDurable ? [null, 50] : [10, 50, 200])
+      : null,
+    trailingEntries: hasSnapshots ? random.pick([0, 10, 100]) : 100,
     strikeMeanMs: random.pick([100, 400, 1_000]),
     network: {
       lossRate: random.pick([0, 0.02, 0.1, 0.3]),

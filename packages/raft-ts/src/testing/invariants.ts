@@ -136,7 +136,11 @@ export class Invariants {
     if (state.commit > mark.commit && state.term === mark.term && mark.config !== null) {
       this.#checkQuorum(id, state, mark.config);
     }
-    const from = Math.max(mark.commit, state.log.compacted.index);
+    const { compacted } = state.log;
+    // Where a snapshot begins the log, only its last entry is left to look at.
+    if (compacted.index > mark.commit)
+      this.#commit(id, compacted.index, compacted.term, state.term);
+    const from = Math.max(mark.commit, compacted.index);
     for (let index = from + 1; index <= state.commit; index++) {
       this.#commit(id, index, state.log.term(index), state.term);
     }

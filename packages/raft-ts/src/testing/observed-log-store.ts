@@ -41,6 +41,7 @@ export class ObservedLogStore implements LogStore {
   append(batch: AppendBatch, done: (error: Error | null) => void): void {
     this.#observer.onAppend(batch);
     // What is about to be cut no longer counts.
+    if (batch.reset !== null) this.#lastIndex = 0;
     if (batch.truncateFrom !== null) {
       this.#lastIndex = Math.min(this.#lastIndex, batch.truncateFrom - 1);
     }
@@ -73,7 +74,7 @@ export class ObservedLogStore implements LogStore {
 
   #onDurable(batch: AppendBatch): void {
     const before = this.#hardState;
-    this.#lastIndex = batch.entries.at(-1)?.index ?? this.#lastIndex;
+    this.#lastIndex = batch.entries.at(-1)?.index ?? batch.reset?.index ?? this.#lastIndex;
     this.#hardState = batch.hardState ?? before;
     this.#observer.onDurable(batch, before);
   }

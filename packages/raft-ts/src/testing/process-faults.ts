@@ -79,11 +79,25 @@ export class ProcessFaults {
   }
 
   compact(): boolean {
-    // A new member needs the log from its beginning.
-    if (this.#parts.plan.isMembershipChanging) return false;
+    // Without snapshots a new member needs the log from its beginning.
+    const { isMembershipChanging, hasSnapshots } = this.#parts.plan;
+    if (isMembershipChanging && !hasSnapshots) return false;
     const member = this.#parts.random.pick(this.#up());
     if (member === undefined || member.isPaused) return false;
     member.compact();
+    return true;
+  }
+
+  /** The own storage of a state machine is lost; the others have the state, and it must come back from them. */
+  loseState(): boolean {
+    const { random, members, plan, trace } = this.#parts;
+    if (!plan.hasSnapshots || !plan.isStateDurable) return false;
+    const victim = random.pick(this.#up());
+    const others = members.filter((member) => member !== victim && !member.isDestroyed);
+    if (victim === undefined || !others.every((other) => other.hasState)) return false;
+    trace(() => `${victim.id} loses its state`);
+    this.crash(victim);
+    victim.loseState();
     return true;
   }
 

@@ -136,9 +136,11 @@ export class Recovery {
   }
 
   /** All follow one leader and have applied what was committed by now. */
-  #agreeSoon(): Promise<void> {
-    const { index } = this.#parts.invariants.committed;
-    return this.#until('no agreement', () => this.#agree(index));
+  async #agreeSoon(): Promise<void> {
+    const { members, invariants } = this.#parts;
+    const { index } = invariants.committed;
+    await this.#until('no agreement', () => this.#agree(index));
+    for (const member of members) if (!member.isDestroyed) member.checkState();
   }
 
   #agree(committed: Index): boolean {

@@ -55,6 +55,7 @@ export class SimFaults {
       'late timers': () => clocks.delayTimers(),
       'leadership transfer': () => processes.transfer(),
       compaction: () => processes.compact(),
+      'lost state': () => processes.loseState(),
       'torn last group': () => disks.tear(),
       'slow disk': () => disks.slow(),
       'disk full': () => disks.refuse('ENOSPC'),

@@ -4,10 +4,19 @@ import type { CommitRule, RaftState } from '../core/state.ts';
 import type { Index, NodeId } from '../core/types.ts';
 import { RaftNode } from '../node/raft-node.ts';
 import type { ResolvedOptions } from '../options.ts';
-import type { AppendBatch, Clock, LogStore, RestoredState, Transport } from '../ports.ts';
+import type {
+  AppendBatch,
+  Clock,
+  LogStore,
+  RestoredState,
+  SnapshotOffered,
+  SnapshotStore,
+  Transport,
+} from '../ports.ts';
 import { StorageCorruptionError, StorageFailedError } from '../storage/errors.ts';
 import type { Coverage } from './coverage.ts';
 import { DurableRecord } from './durable-record.ts';
+import type { FaultPlan } from './fault-plan.ts';
 import { InvariantError, type Invariants } from './invariants.ts';
 import { MemberClock } from './member-clock.ts';
 import { ObservedLogStore } from './observed-log-store.ts';
@@ -16,6 +25,7 @@ import type { SimClock } from './sim-clock.ts';
 import type { SimNetwork } from './sim-network.ts';
 import { type Outcome, SimStateMachine } from './sim-state-machine.ts';
 import type { OpenedStore, SimStorage, StopKind } from './sim-storage.ts';
+import { type InLife, readerInLife, writerInLife } from './snapshot-in-life.ts';
 
 interface SimWorld {
   readonly clock: SimClock;
@@ -24,6 +34,7 @@ interface SimWorld {
   readonly invariants: Invariants;
   readonly coverage: Coverage;
   readonly commitRule: CommitRule;
+  readonly plan: Pick<FaultPlan, 'hasSnapshots' | 'isStateDurable' | 'syncMsMax'>;
   readonly fail: (error: unknown) => void;
   readonly onLeader: (member: SimMember) => void;
   readonly trace: (line: () => string) => void;
@@ -78,6 +89,7 @@ export class SimMember {
   #phase: Phase = 'down';
   #core: RaftCore | null = null;
   #store: ObservedLogStore | null = null;
+  #snapshots: SnapshotStore | null = null;
   #stateMachine: SimStateMachine | null = null;
   /** What the state machine has on disk. */
   #checkpoint: { readonly index: Index; readonly content: Uint8Array } | null = null;
@@ -124,7 +136,7 @@ export class SimMember {
 
   /** Up to here the log is gone. */
   get cutIndex(): Index {
-    return this.#cutIndex;
+    return this.state?.log.compacted.index ?? this.#cutIndex;
   }
 
   start(): void {
@@ -144,11 +156,13 @@ export class SimMember {
   /** The process is gone, with `power` also what was not synced. */
   crash(kind: StopKind): void {
     this.#world.trace(() => `${this.id} crashes (${kind})`);
+    this.#cutIndex = this.cutIndex;
     this.life++;
     this.#phase = 'down';
     this.node = null;
     this.#core = null;
     this.#store = null;
+    this.#snapshots = null;
     this.#stateMachine = null;
     this.#isPaused = false;
     this.#isDiskFaulty = false;
@@ -194,16 +208,45 @@ export class SimMember {
     this.isDestroyed = true;
   }
 
-  /** The state machine makes its state durable, and the log may be cut. */
+  /** The state machine makes its state durable, or a snapshot is taken, and the log may be cut. */
   compact(): void {
-    if (!this.isUp || this.node === null || this.#stateMachine === null || this.#isPaused) return;
-    const { life } = this;
+    const { node, life } = this;
+    if (!this.isUp || node === null || this.#stateMachine === null || this.#isPaused) return;
+    if (!this.#world.plan.isStateDurable) {
+      node.snapshot().then(
+        ({ lastIndex }) => {
+          if (life === this.life) this.#compactTo(node, lastIndex);
+        },
+        () => {},
+      );
+      return;
+    }
+    this.#stateMachine.check();
     const index = this.#stateMachine.appliedIndex;
     this.#checkpoint = { index, content: this.#stateMachine.content() };
-    this.node.compact(index).then(
-      (cutIndex) => {
-        if (life === this.life) this.#cutIndex = cutIndex;
-      },
+    this.#compactTo(node, index);
+  }
+
+  /** The state machine's own storage is lost, while the member is down; log and snapshots are not. */
+  loseState(): void {
+    this.#checkpoint = null;
+  }
+
+  /** The state is there, or can be had from the own snapshot: others can get it here. */
+  get hasState(): boolean {
+    const { state } = this;
+    return this.isUp && state !== null && !state.isStateLost && state.restoring === null;
+  }
+
+  /** @throws {InvariantError} If the state is not what the log makes. */
+  checkState(): void {
+    this.#stateMachine?.check();
+  }
+
+  #compactTo(node: RaftNode<Outcome>, index: Index): void {
+    const { life } = this;
+    node.compact(index).then(
+      () => {},
       (error: unknown) => {
         if (life === this.life) this.#onStorageFailed(error);
       },
@@ -233,20 +276,27 @@ export class SimMember {
     }
   }
 
-  #join({ store, restored }: OpenedStore): void {
+  #join({ store, snapshots, restored }: OpenedStore): void {
     const { network, random, invariants, trace, coverage } = this.#world;
     invariants.restarted(this.id);
     this.durable.checkOpened(restored, store);
     if (restored.tornLog) coverage.add('start with a torn log');
     this.#phase = 'up';
     this.#cutIndex = restored.compacted.index;
-    this.#stateMachine = new SimStateMachine(this.id, invariants, () => this.#observe());
+    this.#stateMachine = new SimStateMachine(
+      this.id,
+      invariants,
+      () => this.#observe(),
+      () => this.#passTime(),
+    );
     if (this.#checkpoint !== null) this.#stateMachine.load(this.#checkpoint.content);
+    this.#snapshots = this.#world.plan.hasSnapshots ? snapshots : null;
     this.#store = this.#observed(store, restored);
     this.node = new RaftNode<Outcome>(
       this.#options,
       {
         store: this.#store,
+        snapshots: this.#snapshots,
         transport: this.#transport(network.transport(this.id, restored.incarnation)),
         stateMachine: this.#stateMachine,
         clock: this.#ownClock(),
@@ -271,6 +321,18 @@ export class SimMember {
     node.on('failed', fail);
     node.on('storageFailed', (error) => this.#onStorageFailed(error));
     node.on('applied', (index) => this.#onApplied(index));
+    node.on('snapshotInstalled', ({ lastIndex }) => {
+      trace(() => `${this.id} is restored to ${lastIndex}`);
+      coverage.add('snapshot installed');
+    });
+    node.on('snapshotCreated', ({ lastIndex }) => {
+      trace(() => `${this.id} has a snapshot at ${lastIndex}`);
+      coverage.add('snapshot created');
+    });
+    node.on('snapshotSent', (to) => {
+      trace(() => `${this.id} has sent a snapshot to ${to}`);
+      coverage.add('snapshot sent');
+    });
     node.on('role', (role, term) => {
       trace(() => `${this.id} is ${role} in term ${term}`);
       coverage.add(`role ${role}`);
@@ -322,15 +384,56 @@ export class SimMember {
   #transport(transport: Transport): Transport {
     return {
       ...transport,
-      start: (receive) => {
+      start: (receive, onSnapshot) => {
         // A message that arrives in a pause waits for its end.
-        return transport.start((message) => this.#alive(() => receive(message))());
+        return transport.start(
+          (message) => this.#alive(() => receive(message))(),
+          onSnapshot && ((message, answer) => this.#offered(onSnapshot, message, answer)),
+        );
+      },
+      sendSnapshot: (message, reader, signal, done) => {
+        const inLife = this.#inLife();
+        transport.sendSnapshot?.(message, readerInLife(reader, inLife), signal, (error) => {
+          inLife(() => done(error));
+        });
       },
       send: (message) => {
         this.#checkPromise(message);
         transport.send(message);
       },
     };
+  }
+
+  #offered(onSnapshot: SnapshotOffered, ...[message, answer]: Parameters<SnapshotOffered>): void {
+    this.#world.coverage.add('snapshot offered');
+    const inLife = this.#inLife();
+    inLife(() =>
+      onSnapshot(message, (result) => {
+        const isWriter = result !== null && !(result instanceof Error);
+        if (isWriter && result.offset > 0) this.#world.coverage.add('snapshot resumed');
+        answer(isWriter ? writerInLife(result, inLife) : result);
+      }),
+    );
+  }
+
+  /** Runs what comes later in the life of now only. */
+  #inLife(): InLife {
+    const { life } = this;
+    return (action) => {
+      if (life === this.life) this.#alive(action)();
+    };
+  }
+
+  /** About as long as a few syncs. */
+  #passTime(): Promise<void> {
+    const { clock, random, plan } = this.#world;
+    return new Promise((resolve) => {
+      const over = this.#alive(() => {
+        clock.needTurn();
+        resolve();
+      });
+      clock.setTimer(random.between(0, 3 * plan.syncMsMax), over);
+    });
   }
 
   /** What a message promises must be durable before it leaves (Raft paper, figure 2), and a stopped member is silent. */
@@ -391,17 +494,22 @@ export class SimMember {
     const { invariants, trace, coverage } = this.#world;
     const [first] = batch.entries;
     if (first !== undefined) {
-      invariants.appended(batch.entries, this.#store?.term(first.index - 1));
+      const { reset } = batch;
+      const isBegun = reset?.index === first.index - 1;
+      const before = isBegun ? reset.term : this.#store?.term(first.index - 1);
+      invariants.appended(batch.entries, before);
     }
     this.durable.handedOver(batch);
     if (batch.truncateFrom !== null) coverage.add('log truncated');
+    if (batch.reset !== null) coverage.add('log reset');
     if (batch.clearTorn) coverage.add('torn member level again');
     trace(() => {
       const last = batch.entries.at(-1);
       const cut = batch.truncateFrom === null ? '' : ` cut ${batch.truncateFrom}`;
       const range = first === undefined ? '' : ` [${first.index}..${last?.index}] t${last?.term}`;
+      const reset = batch.reset === null ? '' : ` reset to ${batch.reset.index}`;
       const vote = batch.hardState === null ? '' : ` vote ${JSON.stringify(batch.hardState)}`;
-      return `${this.id} appends${cut}${range}${vote}`;
+      return `${this.id} appends${reset}${cut}${range}${vote}`;
     });
     const { onNextAppend } = this;
     this.onNextAppend = null;

@@ -1,8 +1,9 @@
-import type { Message } from '../core/message.ts';
+import type { Message, SnapshotMessage } from '../core/message.ts';
 import type { NodeId } from '../core/types.ts';
-import type { Transport } from '../ports.ts';
+import type { Done, SnapshotOffered, SnapshotReader, Transport } from '../ports.ts';
 import type { Random } from './random.ts';
 import type { SimClock } from './sim-clock.ts';
+import { SimSnapshotLink } from './sim-snapshot-link.ts';
 
 /** How bad the network is: rates from 0 to 1, times in virtual milliseconds. */
 export interface NetworkFaults {
@@ -30,6 +31,7 @@ interface Endpoint {
   readonly known: Map<NodeId, string>;
   peers: ReadonlySet<NodeId>;
   receive: ((message: Message) => void) | null;
+  onSnapshot: SnapshotOffered | null;
 }
 
 /**
@@ -54,9 +56,10 @@ export class SimNetwork {
   /** The end of a member that starts; `incarnation` names its data directory. */
   transport(id: NodeId, incarnation: string): Transport {
     return {
-      start: (receive) => {
+      start: (receive, onSnapshot) => {
         const endpoint = this.#endpoint(id);
         endpoint.receive = receive;
+        endpoint.onSnapshot = onSnapshot ?? null;
         if (endpoint.incarnation !== incarnation) endpoint.known.clear();
         endpoint.incarnation = incarnation;
         return Promise.resolve();
@@ -66,6 +69,7 @@ export class SimNetwork {
       isReachable: (peer) => {
         return this.#endpoint(peer).receive !== null && !this.#path(id, peer).isCut;
       },
+      sendSnapshot: (...transfer) => this.#sendSnapshot(incarnation, ...transfer),
       stop: () => {
         this.disconnect(id);
         return Promise.resolve();
@@ -76,6 +80,7 @@ export class SimNetwork {
   /** The member hears nothing until its transport starts again. */
   disconnect(id: NodeId): void {
     this.#endpoint(id).receive = null;
+    this.#endpoint(id).onSnapshot = null;
   }
 
   /** Nothing gets from `from` to `to` any more, what is under way included. */
@@ -111,6 +116,34 @@ export class SimNetwork {
     if (duplicateRate > 0 && this.#random.chance(duplicateRate)) {
       this.#deliverLater(message, incarnation);
     }
+  }
+
+  /** Over a connection of its own, which breaks when either end is gone or cut off. */
+  #sendSnapshot(
+    incarnation: string,
+    message: SnapshotMessage,
+    reader: SnapshotReader,
+    signal: AbortSignal,
+    done: Done,
+  ): void {
+    const { from, to } = message;
+    const [sender, receiver] = [this.#endpoint(from), this.#endpoint(to)];
+    const { receive, onSnapshot } = receiver;
+    const epoch = this.#epoch;
+    const isOpen = (): boolean => {
+      if (receive === null || receiver.receive !== receive || epoch !== this.#epoch) return false;
+      if (this.#path(from, to).isCut || this.#path(to, from).isCut) return false;
+      if (sender.receive === null || sender.incarnation !== incarnation) return false;
+      return meets(receiver, from, incarnation) && meets(sender, to, receiver.incarnation);
+    };
+    const { delayMsMin, delayMsMax, lossRate } = this.faults;
+    const transfer = {
+      ...{ message, reader, signal, done },
+      offered: onSnapshot ?? ((_, answer) => answer(new Error('no snapshots here'))),
+    };
+    const delayMs = (): number => this.#random.between(delayMsMin, delayMsMax);
+    const parts = { clock: this.#clock, random: this.#random, delayMs, isOpen };
+    new SimSnapshotLink(transfer, { ...parts, breakRate: lossRate / 4 }).start();
   }
 
   #deliverLater(message: Message, incarnation: string): void {
@@ -156,6 +189,7 @@ export class SimNetwork {
       paths: new Map(),
       incarnation: '',
       known: new Map(),
+      onSnapshot: null,
       peers: new Set<NodeId>(),
       receive: null,
     };

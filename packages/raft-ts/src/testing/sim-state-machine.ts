@@ -1,12 +1,14 @@
+import { Buffer } from 'node:buffer';
 import {
   type ClusterConfig,
   type Entry,
   EntryType,
   type Index,
   type NodeId,
+  type SnapshotMeta,
 } from '../core/types.ts';
-import type { StateMachine } from '../ports.ts';
-import type { Invariants } from './invariants.ts';
+import type { SnapshotContent, StateMachine } from '../ports.ts';
+import { InvariantError, type Invariants } from './invariants.ts';
 
 /** What a client asks of the registers; a `put` or `cas` writes its own `id`, so every value names who wrote it. */
 export interface Command {
@@ -52,10 +54,18 @@ export class SimStateMachine implements StateMachine<Outcome> {
   readonly #id: NodeId;
   readonly #invariants: Invariants;
   readonly #beforeApply: () => void;
+  readonly #restoring: () => Promise<void>;
   #registers = new Map<number, number>();
   #appliedIndex: Index = 0;
 
-  constructor(id: NodeId, invariants: Invariants, beforeApply: () => void) {
+  /** `restoring` says how long a restoration takes. */
+  constructor(
+    id: NodeId,
+    invariants: Invariants,
+    beforeApply: () => void,
+    restoring: () => Promise<void>,
+  ) {
+    this.#restoring = restoring;
     this.#id = id;
     this.#invariants = invariants;
     this.#beforeApply = beforeApply;
@@ -80,6 +90,40 @@ export class SimStateMachine implements StateMachine<Outcome> {
     });
   }
 
+  snapshot(): SnapshotContent {
+    this.check();
+    return [this.content()];
+  }
+
+  /** Until it ends, the former state is what readers see. */
+  async restore({ lastIndex }: SnapshotMeta, content: SnapshotContent): Promise<void> {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of content) pieces.push(piece);
+    await this.#restoring();
+    this.load(Buffer.concat(pieces));
+    if (this.#appliedIndex > lastIndex) {
+      throw new InvariantError(
+        `${this.#id} was given the state of ${this.#appliedIndex} as that of ${lastIndex}`,
+      );
+    }
+    this.check();
+  }
+
+  /** @throws {InvariantError} If the state is not what the committed entries up to the applied one make. */
+  check(): void {
+    const expected = new Map<number, number>();
+    for (const entry of this.#invariants.appliedEntries.slice(0, this.#appliedIndex + 1)) {
+      if (entry?.type === EntryType.normal) writeTo(expected, decodeCommand(entry));
+    }
+    const [found, wanted] = [this.#registers, expected].map((registers) =>
+      JSON.stringify([...registers].sort(([a], [b]) => a - b)),
+    );
+    if (found === wanted) return;
+    throw new InvariantError(
+      `${this.#id} has another state at ${this.#appliedIndex} than the log makes`,
+    );
+  }
+
   /** All of the state, as it is at `appliedIndex`. */
   content(): Uint8Array {
     const state = { appliedIndex: this.#appliedIndex, registers: [...this.#registers] };
@@ -96,9 +140,14 @@ export class SimStateMachine implements StateMachine<Outcome> {
     this.#registers = new Map(registers);
   }
 
-  #write({ id, kind, key, expect }: Command): boolean {
-    if (kind === 'none' || (kind === 'cas' && this.get(key) !== expect)) return false;
-    this.#registers.set(key, id);
-    return true;
+  #write(command: Command): boolean {
+    return writeTo(this.#registers, command);
   }
+}
+
+function writeTo(registers: Map<number, number>, { id, kind, key, expect }: Command): boolean {
+  if (kind === 'none') return false;
+  if (kind === 'cas' && (registers.get(key) ?? 0) !== expect) return false;
+  registers.set(key, id);
+  return true;
 }

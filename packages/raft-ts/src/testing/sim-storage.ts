@@ -1,9 +1,11 @@
 import { Buffer } from 'node:buffer';
 import type { NodeId } from '../core/types.ts';
-import type { LogStore, RestoredState } from '../ports.ts';
+import type { LogStore, RestoredState, SnapshotStore } from '../ports.ts';
 import { StorageCorruptionError, StorageFailedError } from '../storage/errors.ts';
+import { FileSnapshotStore } from '../storage/file-snapshot-store.ts';
 import { SegmentLogStore } from '../storage/segment-log-store.ts';
 import { MemoryLogStore } from './memory-log-store.ts';
+import { MemorySnapshotStore } from './memory-snapshot-store.ts';
 import type { Random } from './random.ts';
 import type { SimClock } from './sim-clock.ts';
 import { SimDisk } from './sim-disk.ts';
@@ -17,6 +19,8 @@ export interface SimStorageDependencies {
 
 export interface OpenedStore {
   readonly store: LogStore;
+  /** Open, too. */
+  readonly snapshots: SnapshotStore;
   readonly restored: RestoredState;
 }
 
@@ -52,24 +56,28 @@ export class MemoryStorage implements SimStorage {
   slowness = 1;
   readonly #parts: SimStorageDependencies;
   #store: MemoryLogStore;
+  #snapshots: MemorySnapshotStore;
   #damage: string | null = null;
 
   constructor(parts: SimStorageDependencies) {
     this.#parts = parts;
     this.#store = this.#make();
+    this.#snapshots = this.#makeSnapshots();
   }
 
   open(): Promise<OpenedStore> {
     if (this.#damage !== null) {
       return Promise.reject(new StorageCorruptionError('memory', 0, this.#damage));
     }
-    return Promise.resolve({ store: this.#store, restored: this.#store.restore() });
+    const [store, snapshots] = [this.#store, this.#snapshots];
+    return Promise.resolve({ store, snapshots, restored: store.restore() });
   }
 
   stop(kind: StopKind): void {
     const outcomes = ['lost', 'hard-state', 'kept', 'torn'] as const;
     const drawn = this.#parts.random.pick(outcomes);
     this.#store.crash(kind === 'process' && drawn === 'torn' ? 'lost' : drawn);
+    this.#snapshots.crash();
   }
 
   refuse(code: 'ENOSPC' | 'EIO'): void {
@@ -94,6 +102,14 @@ export class MemoryStorage implements SimStorage {
   wipe(): void {
     this.#damage = null;
     this.#store = this.#make();
+    this.#snapshots = this.#makeSnapshots();
+  }
+
+  #makeSnapshots(): MemorySnapshotStore {
+    const { clock, random, syncMsMax } = this.#parts;
+    return new MemorySnapshotStore((action) => {
+      clock.setTimer(random.between(0.05, syncMsMax) * this.slowness, action);
+    });
   }
 
   #make(): MemoryLogStore {
@@ -145,7 +161,13 @@ export class DiskStorage implements SimStorage {
           }),
       },
     );
-    return { store, restored: await store.open() };
+    const snapshots = new FileSnapshotStore(
+      { directory: `/${this.#id}/snapshots`, clusterId: 'sim' },
+      { fileSystem: this.#disk, lockDirectory: () => Promise.resolve(() => Promise.resolve()) },
+    );
+    const restored = await store.open();
+    await snapshots.open();
+    return { store, snapshots, restored };
   }
 
   stop(kind: StopKind): void {

@@ -88,6 +88,7 @@ export class Simulator {
       invariants: this.#invariants,
       coverage: this.#coverage,
       commitRule,
+      plan: this.#plan,
       fail: (error: unknown) => {
         this.#failure ??= error;
       },
@@ -95,7 +96,7 @@ export class Simulator {
       trace: (line: () => string) => this.#trace(line),
     };
     this.#members = this.#makeMembers(shared);
-    const parts: FaultDependencies = { ...shared, plan: this.#plan, members: this.#members };
+    const parts: FaultDependencies = { ...shared, members: this.#members };
     this.#faults = new SimFaults(parts);
     this.#membership = new SimMembership(parts);
     this.#workload = new Workload(random, this.#invariants);
@@ -153,14 +154,15 @@ export class Simulator {
 
   #makeMembers(shared: Omit<ConstructorParameters<typeof SimMember>[2], 'storage'>): SimMember[] {
     const random = this.#random;
-    const { isMembershipChanging, isOnDisk, syncMsMax } = this.#plan;
+    const { isMembershipChanging, isOnDisk, syncMsMax, trailingEntries } = this.#plan;
     const ids = Array.from({ length: random.pick([3, 3, 5]) }, (_, i) => `n${i + 1}`);
     const spares = isMembershipChanging ? ['s1', 's2', 's3'] : [];
     const common = {
       members: Object.fromEntries(ids.map((id) => [id, id])),
       timing: timingProfiles.fast,
       limits: drawLimits(random),
-      compactionTrailingEntries: 100,
+      compactionTrailingEntries: trailingEntries,
+      snapshotEntriesMax: this.#plan.snapshotEntriesMax,
       proposalTimeoutMs: 3_000,
       readTimeoutMs: 1_000,
     };
