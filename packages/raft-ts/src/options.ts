@@ -175,8 +175,8 @@ export function resolveOptions(options: RaftNodeOptions): ResolvedOptions {
     if (resolved[name] !== null) assertPositive(name, resolved[name]);
   }
   const { leaseDriftMax } = resolved;
-  if (leaseDriftMax !== null && !(leaseDriftMax >= 0 && leaseDriftMax < 1)) {
-    throw new InvalidOptionError('leaseDriftMax', '0 or more, and below 1', leaseDriftMax);
+  if (leaseDriftMax !== null && !(leaseDriftMax >= 0 && Number.isFinite(leaseDriftMax))) {
+    throw new InvalidOptionError('leaseDriftMax', '0 or more', leaseDriftMax);
   }
   assertPositive('proposalTimeoutMs', resolved.proposalTimeoutMs);
   assertPositive('readTimeoutMs', resolved.readTimeoutMs);

@@ -1,6 +1,10 @@
 import { punctual } from './member-clock.ts';
 import type { FaultDependencies } from './sim-faults.ts';
 
+/** Own milliseconds in a true one, of the slowest and the fastest clock. */
+export const clockRateMin = 0.5;
+export const clockRateMax = 2;
+
 /** Clocks that run wrong and timers that come late; each method returns whether it struck. */
 export class ClockFaults {
   readonly #parts: FaultDependencies;
@@ -12,7 +16,7 @@ export class ClockFaults {
   drift(): boolean {
     const { members, random, trace } = this.#parts;
     const member = random.pick(members);
-    const rate = random.pick([0.5, 0.8, 0.95, 1.05, 1.25, 2]);
+    const rate = random.pick([clockRateMin, 0.8, 0.95, 1.05, 1.25, clockRateMax]);
     trace(() => `the clock of ${member.id} runs at ${rate}`);
     member.clock.drift(rate);
     return true;

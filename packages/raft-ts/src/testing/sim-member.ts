@@ -3,6 +3,7 @@ import { RaftCore } from '../core/raft.ts';
 import type { CommitRule, RaftState } from '../core/state.ts';
 import type { Index, NodeId } from '../core/types.ts';
 import { RaftNode } from '../node/raft-node.ts';
+import type { ReadPolicy } from '../node/requests.ts';
 import type { ResolvedOptions } from '../options.ts';
 import type {
   AppendBatch,
@@ -84,6 +85,8 @@ export class SimMember {
   isDestroyed = false;
   /** Called once, when the next append is handed to the store. */
   onNextAppend: (() => void) | null = null;
+  /** By lease in the runs that have leases. */
+  readonly readPolicy: ReadPolicy;
   readonly #options: ResolvedOptions;
   readonly #world: SimMemberDependencies;
   #phase: Phase = 'down';
@@ -102,6 +105,7 @@ export class SimMember {
   constructor(id: NodeId, options: ResolvedOptions, dependencies: SimMemberDependencies) {
     this.id = id;
     this.#options = options;
+    this.readPolicy = options.leaseDriftMax === null ? 'readIndex' : 'lease';
     this.#world = dependencies;
     this.storage = dependencies.storage;
     this.durable = new DurableRecord(id);
@@ -257,7 +261,7 @@ export class SimMember {
   async read(key: number): Promise<number> {
     const { node } = this;
     if (node === null) throw new Error(`${this.id} is down`);
-    await this.#applied(await node.readIndex());
+    await this.#applied(await node.readIndex({ policy: this.readPolicy }));
     return this.#stateMachine?.get(key) ?? new Promise<number>(() => {});
   }
 

@@ -1,6 +1,7 @@
 import { type CommitRule, ownTermOnly } from '../core/state.ts';
 import type { Index } from '../core/types.ts';
 import { type LimitOptions, resolveOptions, timingProfiles } from '../options.ts';
+import { clockRateMax, clockRateMin } from './clock-faults.ts';
 import { Coverage } from './coverage.ts';
 import { drawFaultPlan, type FaultPlan } from './fault-plan.ts';
 import { InvariantError, Invariants } from './invariants.ts';
@@ -152,6 +153,12 @@ export class Simulator {
     };
   }
 
+  /** Leases bear clocks that run wrong by a known factor at most, and none that jump. */
+  get #leaseDriftMax(): number | null {
+    const isOn = this.#seed % 2 === 0 && !this.#plan.kinds.includes('clock step');
+    return isOn ? clockRateMax / clockRateMin - 1 : null;
+  }
+
   #makeMembers(shared: Omit<ConstructorParameters<typeof SimMember>[2], 'storage'>): SimMember[] {
     const random = this.#random;
     const { isMembershipChanging, isOnDisk, syncMsMax, trailingEntries } = this.#plan;
@@ -165,6 +172,7 @@ export class Simulator {
       snapshotEntriesMax: this.#plan.snapshotEntriesMax,
       proposalTimeoutMs: 3_000,
       readTimeoutMs: 1_000,
+      leaseDriftMax: this.#leaseDriftMax,
     };
     const storageParts = { clock: this.#clock, random, syncMsMax };
     return [...ids, ...spares].map((id) => {

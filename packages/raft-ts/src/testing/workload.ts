@@ -77,7 +77,7 @@ export class Workload {
   readIndex(member: SimMember): void {
     const read: Read = { atLeast: this.#invariants.committed.index, index: null };
     this.#reads.push(read);
-    member.node?.readIndex().then(
+    member.node?.readIndex({ policy: member.readPolicy }).then(
       (index) => {
         read.index = index;
       },
