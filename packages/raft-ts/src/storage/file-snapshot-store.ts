@@ -178,13 +178,9 @@ export class FileSnapshotStore implements SnapshotStore {
     const source = await diskStep(this.#directory.path, 'a snapshot file could not be made', () =>
       this.#directory.createFile(sequence),
     );
-    let meta: SnapshotMeta;
-    try {
-      meta = await this.#fill(source, position, content);
-    } catch (error) {
-      await this.#discard(sequence, source);
-      throw error;
-    }
+    const meta = await this.#orDiscard({ sequence, source }, () =>
+      this.#fill(source, position, content),
+    );
     await this.#install({ sequence, meta, source });
     this.#dependencies.metrics?.createSeconds.observe((performance.now() - startMs) / 1000);
     return this.#current!.meta;
@@ -215,7 +211,7 @@ export class FileSnapshotStore implements SnapshotStore {
   }
 
   async #receive(meta: SnapshotMeta): Promise<SnapshotWriter> {
-    if (meta.formatVersion > snapshotFormatVersion) {
+    if (meta.formatVersion !== snapshotFormatVersion) {
       throw new StorageFormatError(this.#directory.path, meta.formatVersion, snapshotFormatVersion);
     }
     const before = this.#receiving;
@@ -233,16 +229,20 @@ export class FileSnapshotStore implements SnapshotStore {
     this.#partial = null;
     if (partial !== null && isDeepStrictEqual(partial.meta, meta)) {
       const source = await this.#directory.openFile(partial.sequence);
-      const held = await readChunks(source, meta.bytes);
+      const held = await this.#orDiscard({ ...partial, source }, () =>
+        readChunks(source, meta.bytes),
+      );
       this.#dependencies.metrics?.resumedBytesTotal.inc(held.bytes + held.tail.length);
       return this.#startWriter({ ...partial, source }, held);
     }
     if (partial !== null) await this.#directory.remove(partial.sequence);
     const sequence = this.#nextSequence++;
-    const source = await this.#directory.createFile(sequence);
-    await this.#directory.writeHeader(source, meta);
-    await this.#directory.sync();
-    return this.#startWriter({ sequence, meta, source }, null);
+    const snapshot = { sequence, meta, source: await this.#directory.createFile(sequence) };
+    await this.#orDiscard(snapshot, async () => {
+      await this.#directory.writeHeader(snapshot.source, meta);
+      await this.#directory.sync();
+    });
+    return this.#startWriter(snapshot, null);
   }
 
   #startWriter(snapshot: StoredSnapshot, held: ChunksRead | null): SnapshotWriter {
@@ -306,6 +306,19 @@ export class FileSnapshotStore implements SnapshotStore {
       if (pinned.has(snapshot)) continue;
       this.#replaced.delete(snapshot);
       await this.#discard(snapshot.sequence, snapshot.source);
+    }
+  }
+
+  /** When the work fails, the file is worth nothing. */
+  async #orDiscard<T>(
+    { sequence, source }: Pick<StoredSnapshot, 'sequence' | 'source'>,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      await this.#discard(sequence, source);
+      throw error;
     }
   }
 

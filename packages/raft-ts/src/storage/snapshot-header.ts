@@ -41,7 +41,7 @@ export function decodeSnapshotHeader(block: Buffer, path: string): SnapshotHeade
     block.readUInt32LE(at.crc) === crc32(block.subarray(0, at.crc));
   if (!isWhole) throw new StorageCorruptionError(path, 0, 'the snapshot header is damaged');
   const version = block.readUInt16LE(at.version);
-  if (version > snapshotFormatVersion) {
+  if (version !== snapshotFormatVersion) {
     throw new StorageFormatError(path, version, snapshotFormatVersion);
   }
   try {

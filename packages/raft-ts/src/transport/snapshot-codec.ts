@@ -50,10 +50,12 @@ export function decodeOffer(body: Buffer): SnapshotMessage {
   const head = decodeFlat(body.subarray(headLengthBytes, headEnd));
   const [from, to, term, lastIndex, lastTerm, configIndex, bytes, digest, formatVersion] = head;
   const counts = [term, lastIndex, lastTerm, configIndex, bytes, formatVersion];
+  const isPlaced = Number(lastIndex) >= 1 && Number(configIndex) <= Number(lastIndex);
   const isGood =
     head.length === 9 &&
     [from, to].every((id) => typeof id === 'string' && id.length > 0) &&
     counts.every(isCount) &&
+    isPlaced &&
     typeof digest === 'string' &&
     /^[0-9a-f]{64}$/.test(digest);
   if (!isGood) throw new ProtocolError('no offer of a snapshot');

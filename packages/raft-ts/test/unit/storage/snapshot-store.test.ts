@@ -370,6 +370,29 @@ describe('a disk that refuses', () => {
     await again.close();
   });
 
+  it.each([
+    { call: 'write', isResumed: false },
+    { call: 'syncDirectory', isResumed: false },
+    { call: 'read', isResumed: true },
+  ] as const)('$call failing when receiving begins leaves no file behind', async (fault) => {
+    const directory = newDirectory();
+    const disk = new FaultyFileSystem(nodeFileSystem);
+    const store = new FileSnapshotStore({ directory, clusterId: 'c' }, { fileSystem: disk });
+    await store.open();
+    const meta = metaOf(8, big);
+    if (fault.isResumed) {
+      const writer = await receive(store, meta);
+      await write(writer, big.subarray(0, 300_000));
+      writer.close();
+    }
+    disk.add({ call: fault.call, nth: 1, effect: { kind: 'error', code: 'EIO' } });
+    await expect(receive(store, meta)).rejects.toMatchObject({ cause: { code: 'EIO' } });
+    expect(snapshotsIn(directory)).toEqual([]);
+    await receiveAll(store, meta, big);
+    expect(isSame(await currentContent(store), big)).toBe(true);
+    await store.close();
+  });
+
   it.each(['EIO', 'ENOSPC'])(
     '%s while one is received frees its room, and harms nothing else',
     async (code) => {

@@ -4,7 +4,7 @@ import { initialConfig } from '../../../src/core/config.ts';
 import type { SnapshotMessage } from '../../../src/core/message.ts';
 import { redialDelayMs, type TransportContext } from '../../../src/transport/context.ts';
 import { ProtocolError, refusalReasons } from '../../../src/transport/errors.ts';
-import { decodeFlat, encodeFlat } from '../../../src/transport/flat-codec.ts';
+import { decodeFlat, encodeFlat, type Scalar } from '../../../src/transport/flat-codec.ts';
 import { encodeFrame, FrameReader, FrameType } from '../../../src/transport/frame.ts';
 import {
   decodeHello,
@@ -50,9 +50,9 @@ const offer: fc.Arbitrary<SnapshotMessage> = fc.record({
   to: id,
   term: count,
   meta: fc.record({
-    lastIndex: count,
+    lastIndex: fc.integer({ min: 1000, max: Number.MAX_SAFE_INTEGER }),
     lastTerm: count,
-    configIndex: count,
+    configIndex: fc.nat(1000),
     bytes: count,
     digest: hex(64),
     formatVersion: fc.nat(65_535),
@@ -194,6 +194,26 @@ describe('every decoder of bytes from the network', () => {
       }
     },
   );
+
+  it('an offer with a number that is none, or a place that cannot be, is refused', () => {
+    const good = encodeOffer(messageOf(metaOf(contentOf(1))))!;
+    const headEnd = 2 + good.readUInt16BE(0);
+    const head = decodeFlat(good.subarray(2, headEnd));
+    const offerWith = (at: number, value: Scalar): Buffer => {
+      const changed = encodeFlat(head.map((one, i) => (i === at ? value : one)));
+      const length = Buffer.from([changed.length >> 8, changed.length & 0xff]);
+      return Buffer.concat([length, changed, good.subarray(headEnd)]);
+    };
+    const [term, lastIndex, lastTerm, configIndex, bytes, formatVersion] = [2, 3, 4, 5, 6, 8];
+    for (const at of [term, lastIndex, lastTerm, configIndex, bytes, formatVersion]) {
+      for (const value of [-1, 1.5, null, '7', true, 2 ** 60, Number.NaN]) {
+        expect(() => decodeOffer(offerWith(at!, value)), `${at} ${value}`).toThrow(ProtocolError);
+      }
+    }
+    expect(() => decodeOffer(offerWith(lastIndex!, 0))).toThrow(ProtocolError);
+    expect(() => decodeOffer(offerWith(configIndex!, 901))).toThrow(ProtocolError);
+    expect(decodeOffer(offerWith(configIndex!, 900)).meta.configIndex).toBe(900);
+  });
 
   it('an offer with a configuration that is nested without end is refused', () => {
     const good = encodeOffer(messageOf(metaOf(contentOf(1))))!;
