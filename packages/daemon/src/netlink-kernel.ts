@@ -31,6 +31,8 @@ export interface NetlinkKernelOptions {
   /** Path of a network namespace such as `/run/netns/blue`; the process's own when absent. */
   readonly namespace?: string;
   readonly tcpWindowTracking: 'liberal' | 'strict';
+  /** Receive buffer for events. */
+  readonly eventBufferBytes: number;
   /** IP protocols whose events are of interest. */
   readonly protocols: readonly number[];
 }
@@ -87,6 +89,7 @@ export class NetlinkKernel implements Kernel {
         ...this.#place,
         ignorePortIds: [this.#commands.portId, ...this.#probes.portIds],
         protocols: this.#options.protocols,
+        receiveBufferBytes: this.#options.eventBufferBytes,
       },
       {
         onBatch: (cursor) => handlers.onEvents(cursor),

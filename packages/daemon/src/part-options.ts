@@ -49,6 +49,7 @@ export function transportOptions(config: DaemonConfig): TcpTransportOptions {
 export function kernelOptions(config: DaemonConfig): NetlinkKernelOptions {
   return {
     tcpWindowTracking: config.kernel.tcpWindowTracking,
+    eventBufferBytes: config.kernel.eventBufferBytes,
     protocols: config.capture.filter.protocols,
   };
 }

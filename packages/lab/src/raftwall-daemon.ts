@@ -111,6 +111,11 @@ export class RaftwallDaemon {
     return JSON.parse(await readUnixHttp(this.#socket, '/v1/status')) as StatusView;
   }
 
+  /** Reads the metrics in Prometheus' text format. */
+  metrics(): Promise<string> {
+    return readUnixHttp(this.#socket, '/metrics');
+  }
+
   /** Runs `raftwall` on this node. @returns its standard output */
   command(args: readonly string[], timeoutMs = 120_000): Promise<string> {
     return run(RAFTWALL, ['--socket', this.#socket, ...args], { timeoutMs });

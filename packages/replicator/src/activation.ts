@@ -25,6 +25,8 @@ export interface ActivationDependencies {
   readonly activity: Activity;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Makes sure whose kernels live; resolves with the log index behind which that is known (rule K9). */
+  readonly callRoll: () => Promise<number>;
   /** First sign of MASTER: from now on the applier only adds (rule K8). */
   readonly onMastering: () => void;
   /** Own activation is applied: bring the kernel up to `index`, then call back. */
@@ -176,19 +178,23 @@ export class Activation {
   }
 
   async #propose(attempt: string, expectedEpoch: number): Promise<void> {
-    const command = encodeCommand({
-      kind: CommandKind.activate,
-      group: this.#options.group,
-      node: this.#options.node,
-      attempt,
-      expectedEpoch,
-      kernelIncarnation: this.#options.kernelIncarnation,
-    });
     while (!this.#stopped && this.#state === 'activating') {
-      const outcome = await this.#dependencies.consensus.propose(command).catch(() => null);
+      const outcome = await this.#proposeOnce(attempt, expectedEpoch).catch(() => null);
       if (outcome === null) await this.#pause(this.#options.retryMs);
       else return this.#onDecided(outcome);
     }
+  }
+
+  async #proposeOnce(attempt: string, expectedEpoch: number): Promise<Outcome> {
+    const { consensus, callRoll } = this.#dependencies;
+    const { group, node, kernelIncarnation } = this.#options;
+    const rollCallIndex = await callRoll();
+    return consensus.propose(
+      encodeCommand({
+        kind: CommandKind.activate,
+        ...{ group, node, attempt, expectedEpoch, kernelIncarnation, rollCallIndex },
+      }),
+    );
   }
 
   #onDecided(outcome: Outcome): void {

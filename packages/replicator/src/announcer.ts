@@ -32,6 +32,8 @@ export class Announcer {
   readonly #dependencies: AnnouncerDependencies;
   readonly #running = new Set<string>();
   #lastAliveMs = 0;
+  /** A roll call is not answered yet. */
+  #isAsked = false;
 
   constructor(options: AnnouncerOptions, dependencies: AnnouncerDependencies) {
     this.#options = options;
@@ -44,6 +46,12 @@ export class Announcer {
     const epoch = this.#dependencies.activeEpoch();
     const sinceMs = this.#dependencies.clock.nowMs() - this.#lastAliveMs;
     if (epoch > 0 && sinceMs >= this.#options.aliveIntervalMs) this.signLife(epoch);
+  }
+
+  /** This node's kernel is to be named anew (rule K9). */
+  onRollCall(): void {
+    this.#isAsked = true;
+    this.#announce();
   }
 
   /** Says at once that this node lives as the active one. */
@@ -73,12 +81,17 @@ export class Announcer {
     if (!consensus.status().quorum) return;
     const known = state.member(node);
     const own = this.#ownAddresses(addresses.current());
-    if (known?.kernelIncarnation !== kernelIncarnation || !sameTexts(known.addresses, own)) {
-      this.#propose('member', {
-        kind: CommandKind.member,
-        node,
-        addresses: own,
-        kernelIncarnation,
+    const isNew =
+      known?.kernelIncarnation !== kernelIncarnation || !sameTexts(known.addresses, own);
+    if (isNew || this.#isAsked) {
+      this.once('member', async () => {
+        this.#isAsked = false;
+        const kind = CommandKind.member;
+        const command = encodeCommand({ kind, node, addresses: own, kernelIncarnation });
+        await consensus.propose(command).catch((error) => {
+          this.#isAsked = true;
+          throw error;
+        });
       });
     } else if (!known.level && isReady()) {
       this.#propose('level', { kind: CommandKind.level, node, kernelIncarnation });

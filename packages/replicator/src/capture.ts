@@ -15,13 +15,15 @@ import { KeyMemory } from './key-memory.ts';
 import type { ReplicatorCounters } from './metrics.ts';
 import type { CaptureOptions } from './options.ts';
 import { PendingKind } from './pending-flows.ts';
-import { type Clock, type Consensus, type Kernel, KernelEventKind } from './ports.ts';
+import { type Clock, type Consensus, type Kernel, KernelEventKind, type Logger } from './ports.ts';
+import { TableLimit } from './table-limit.ts';
 import { Tombstones } from './tombstones.ts';
 
 export interface CaptureDependencies {
   readonly kernel: Kernel;
   readonly consensus: Consensus;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly domain: Domain;
   readonly table: CapturedTable;
   readonly counters: ReplicatorCounters;
@@ -56,6 +58,7 @@ export class Capture {
   readonly #tombstones: Tombstones;
   readonly #lookups: FlowLookups;
   readonly #held: HeldDestroys;
+  readonly #limit: TableLimit;
   readonly #probe = new FlowKeyProbe();
   /** An address was lost in this epoch: what the kernel destroys may have been destroyed with it (rule K6). */
   #deletesSuspended = false;
@@ -74,6 +77,7 @@ export class Capture {
         dependencies.onLostSequence();
       },
     });
+    this.#limit = new TableLimit(dependencies);
     this.#tombstones = new Tombstones(clock);
     this.#lookups = new FlowLookups(
       { flowsMax: options.lookupsMax },
@@ -294,14 +298,12 @@ export class Capture {
   }
 
   #create(probe: FlowKeyProbe, flow: FlowFields): void {
-    if (this.#isFull) this.#dependencies.counters.tableFull += 1;
+    if (this.#isFull) this.#limit.refuse();
     else this.#window.create(probe, flow);
   }
 
-  /** Rule T3: the agreed limit is kept here, before anything is proposed. */
   get #isFull(): boolean {
-    const { table, flowsMax } = this.#dependencies;
-    return table.size + this.#window.uncommitted >= flowsMax();
+    return this.#limit.isFull(this.#window.uncommitted);
   }
 
   #onLookedUp(entry: FlowFields): void {

@@ -39,6 +39,8 @@ export interface MemberState {
   readonly kernelIncarnation: string;
   /** That kernel was level with the table at least once. */
   readonly level: boolean;
+  /** Log index at which it last named its kernel; 0: not known. */
+  readonly announcedIndex: number;
 }
 
 /** How apply decided about a command; equal on all members. */
@@ -129,16 +131,20 @@ export class ClusterState {
 
   /**
    * Whether any kernel that was ever level is known to live: without one, nobody vouches for the table (rule K9). What the
-   * activating node had committed of a kernel that it no longer has does not count.
+   * activating node had committed of a kernel that it no longer has does not count, nor does a member that has not named
+   * its kernel since the roll call.
    */
   hasLevelKernel(activating: {
     readonly node: string;
     readonly kernelIncarnation: string;
+    readonly rollCallIndex: number;
   }): boolean {
-    return this.members().some(
-      ({ id, level, kernelIncarnation }) =>
-        level && (id !== activating.node || kernelIncarnation === activating.kernelIncarnation),
-    );
+    const { node, rollCallIndex } = activating;
+    return this.members().some(({ id, level, kernelIncarnation, announcedIndex }) => {
+      if (!level) return false;
+      if (id === node) return kernelIncarnation === activating.kernelIncarnation;
+      return rollCallIndex === 0 || announcedIndex > rollCallIndex;
+    });
   }
 
   release(command: ReleaseCommand): Outcome {
@@ -167,7 +173,7 @@ export class ClusterState {
     return accepted;
   }
 
-  announce(command: MemberCommand): Outcome {
+  announce(command: MemberCommand, index: number): Outcome {
     const known = this.#members.get(command.node);
     const sameKernel = known?.kernelIncarnation === command.kernelIncarnation;
     this.#members.set(command.node, {
@@ -175,6 +181,7 @@ export class ClusterState {
       addresses: command.addresses,
       kernelIncarnation: command.kernelIncarnation,
       level: sameKernel && known.level,
+      announcedIndex: index,
     });
     return accepted;
   }
@@ -209,8 +216,9 @@ export class ClusterState {
   }
 
   #markLevel(node: string, kernelIncarnation: string): void {
-    const addresses = this.#members.get(node)?.addresses ?? [];
-    this.#members.set(node, { id: node, addresses, kernelIncarnation, level: true });
+    const { addresses = [], announcedIndex = 0 } = this.#members.get(node) ?? {};
+    const level = true;
+    this.#members.set(node, { id: node, addresses, kernelIncarnation, level, announcedIndex });
   }
 
   /** Becomes what a snapshot holds; `other` is not used afterwards. */
@@ -237,7 +245,13 @@ export class ClusterState {
       g.promoted,
       g.nextSequence,
     ]);
-    const members = this.members().map((m) => [m.id, m.addresses, m.kernelIncarnation, m.level]);
+    const members = this.members().map((m) => [
+      m.id,
+      m.addresses,
+      m.kernelIncarnation,
+      m.level,
+      m.announcedIndex,
+    ]);
     const hasExpectations = this.expectations.size > 0;
     return new Packr({ useRecords: false }).pack([
       hasExpectations ? stateVersionExpectations : stateVersion,
@@ -284,8 +298,8 @@ export class ClusterState {
           nextSequence,
         });
       }
-      for (const [id, addresses, kernelIncarnation, level] of members) {
-        state.#members.set(id, { id, addresses, kernelIncarnation, level });
+      for (const [id, addresses, kernelIncarnation, level, announcedIndex = 0] of members) {
+        state.#members.set(id, { id, addresses, kernelIncarnation, level, announcedIndex });
       }
     } catch (cause) {
       if (cause instanceof ClusterStateFormatError) throw cause;

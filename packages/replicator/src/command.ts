@@ -17,6 +17,7 @@ export const CommandKind = {
   digest: 9,
   verify: 10,
   verified: 11,
+  rollCall: 12,
 } as const;
 
 /** Flow operations of the active node, in order (rule A1). `operations` is a packed blob of `@raftwall/flow-table`. */
@@ -38,6 +39,8 @@ export interface ActivateCommand {
   /** Random, the same in every retry of one attempt. */
   readonly attempt: string;
   readonly expectedEpoch: number;
+  /** Only members that have named their kernels behind this log index vouch for the table (rule K9); 0: all. */
+  readonly rollCallIndex: number;
   /** Boot id and namespace cookie of the kernel that becomes the truth. */
   readonly kernelIncarnation: string;
 }
@@ -119,6 +122,13 @@ export interface VerifiedCommand {
   readonly ranges: Uint8Array;
 }
 
+/** Every member is to name its kernel anew (rule K9). */
+export interface RollCallCommand {
+  readonly kind: typeof CommandKind.rollCall;
+  /** Who asks. */
+  readonly node: string;
+}
+
 export type Command =
   | BatchCommand
   | ActivateCommand
@@ -130,7 +140,8 @@ export type Command =
   | LimitCommand
   | DigestCommand
   | VerifyCommand
-  | VerifiedCommand;
+  | VerifiedCommand
+  | RollCallCommand;
 
 // Arrays in a fixed order, no record structures: bytes must be readable by every process and after every restart.
 const packr = new Packr({ useRecords: false });
@@ -152,6 +163,7 @@ function fieldsOf(command: Command): readonly unknown[] {
         command.attempt,
         command.expectedEpoch,
         command.kernelIncarnation,
+        command.rollCallIndex,
       ];
     case CommandKind.release:
       return [command.group, command.node, command.epoch, command.reason];
@@ -167,6 +179,8 @@ function fieldsOf(command: Command): readonly unknown[] {
       return [command.flowsMax];
     case CommandKind.digest:
       return [command.node, command.comparedIndex, command.records];
+    case CommandKind.rollCall:
+      return [command.node];
     case CommandKind.verify:
       return [command.request, command.repair ? 1 : 0];
     case CommandKind.verified: {
@@ -223,6 +237,7 @@ function commandOf(read: FieldReader): Command {
         attempt: read.text('attempt'),
         expectedEpoch: read.integer('expectedEpoch'),
         kernelIncarnation: read.text('kernelIncarnation'),
+        rollCallIndex: read.integer('rollCallIndex', 0),
       };
     case CommandKind.release:
       return {
@@ -259,6 +274,8 @@ function commandOf(read: FieldReader): Command {
         comparedIndex: read.integer('comparedIndex'),
         records: read.text('records'),
       };
+    case CommandKind.rollCall:
+      return { kind, node: read.text('node') };
     case CommandKind.verify:
       return { kind, request: read.text('request'), repair: read.integer('repair') === 1 };
     case CommandKind.verified:
@@ -285,8 +302,9 @@ class FieldReader {
     this.#fields = fields;
   }
 
-  integer(name: string): number {
-    const value = this.#fields[this.#position++];
+  /** @param missing What an entry means that is older than the field. */
+  integer(name: string, missing?: number): number {
+    const value = this.#fields[this.#position++] ?? missing;
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
     throw new CommandFormatError(`field ${name} is not a number`);
   }

@@ -132,6 +132,8 @@ export interface ActivityOptions {
   readonly handoverMs: number;
   /** A node that leaves in order waits so long for another one to take over (rule V4). */
   readonly leaveMs: number;
+  /** How long members in contact are waited for to name their kernels (rule K9). */
+  readonly rollCallMs: number;
   /** Pause before a proposal that failed is tried again. */
   readonly retryMs: number;
 }
@@ -142,6 +144,7 @@ export const activityDefaults: ActivityOptions = {
   holderLostMs: 600,
   handoverMs: 3_000,
   leaveMs: 5_000,
+  rollCallMs: 2_000,
   retryMs: 50,
 };
 

@@ -17,6 +17,7 @@ import { Readiness } from './readiness.ts';
 import { ReconcileSchedule } from './reconcile-schedule.ts';
 import { Reconciler, type ReconcilerDependencies } from './reconciler.ts';
 import type { ReplicatorDependencies } from './replicator.ts';
+import { RollCall } from './roll-call.ts';
 import type { Room } from './room.ts';
 import { Verification } from './verification.ts';
 
@@ -33,6 +34,7 @@ export interface Parts {
   readonly verification: Verification;
   readonly activation: Activation;
   readonly announcer: Announcer;
+  readonly rollCall: RollCall;
   readonly holderWatch: HolderWatch;
   readonly readiness: Readiness;
 }
@@ -60,7 +62,12 @@ export interface PartsContext extends ReplicatorDependencies {
 export function makeParts(options: ReplicatorOptions, context: PartsContext): Parts {
   const foreignDeletes = new ForeignDeletes(context);
   const capture = makeCapture(options, context, foreignDeletes, () => activation.restart());
-  const activation = makeActivation(options, context, capture);
+  const { node, kernelIncarnation } = options;
+  const rollCall = new RollCall(
+    { node, kernelIncarnation, answerMs: options.activity.rollCallMs },
+    context,
+  );
+  const activation = makeActivation(options, context, capture, rollCall);
   const hooksWatch = new HooksWatch(options.hooks, context);
   const readiness = new Readiness(options.readiness, {
     ...context,
@@ -80,6 +87,7 @@ export function makeParts(options: ReplicatorOptions, context: PartsContext): Pa
     consensus: context.consensus,
     capture,
     activation,
+    rollCall,
     readiness,
     hooksWatch,
     foreignDeletes,
@@ -158,6 +166,7 @@ function makeActivation(
   options: ReplicatorOptions,
   context: PartsContext,
   capture: Capture,
+  rollCall: RollCall,
 ): Activation {
   const { group, node, kernelIncarnation } = options;
   return new Activation(
@@ -165,6 +174,7 @@ function makeActivation(
     {
       ...context,
       state: () => context.state,
+      callRoll: () => rollCall.run(),
       onMastering: () => context.applier.setMode('addOnly'),
       promote: () => context.promotion.run(),
       beforeRelease: () => capture.flushAll(),

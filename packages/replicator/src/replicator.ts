@@ -7,6 +7,7 @@ import type {
   DigestCommand,
   HandoverCommand,
   ReleaseCommand,
+  RollCallCommand,
   VerifiedCommand,
   VerifyCommand,
 } from './command.ts';
@@ -270,6 +271,11 @@ export class Replicator implements AppliedListener {
 
   onVerify(command: VerifyCommand, index: number): void {
     this.#parts?.verification.onVerify(command, index);
+  }
+
+  onRollCall(command: RollCallCommand, index: number): void {
+    this.#parts?.rollCall.onApplied(command.node, index);
+    this.#parts?.announcer.onRollCall();
   }
 
   onVerified(command: VerifiedCommand): void {

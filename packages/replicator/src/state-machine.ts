@@ -32,6 +32,7 @@ import {
   decodeCommand,
   type HandoverCommand,
   type ReleaseCommand,
+  type RollCallCommand,
   type VerifiedCommand,
   type VerifyCommand,
 } from './command.ts';
@@ -48,6 +49,7 @@ export interface AppliedListener {
   onDigest(command: DigestCommand, index: number): void;
   onVerify(command: VerifyCommand, index: number): void;
   onVerified(command: VerifiedCommand): void;
+  onRollCall(command: RollCallCommand, index: number): void;
   /** A row was created, replaced (another life of the tuple) or changed, by a batch of that node. */
   onFlowChanged(slot: number, replaced: boolean, source: string): void;
   /** Only the remaining time of a row has changed. */
@@ -175,7 +177,7 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
         return outcome;
       }
       case CommandKind.member: {
-        const outcome = state.announce(command);
+        const outcome = state.announce(command, index);
         listener.onMembers();
         return outcome;
       }
@@ -191,6 +193,9 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
         return accepted;
       case CommandKind.verify:
         listener.onVerify(command, index);
+        return accepted;
+      case CommandKind.rollCall:
+        listener.onRollCall(command, index);
         return accepted;
       case CommandKind.verified:
         listener.onVerified(command);

@@ -33,7 +33,12 @@ describe('NetlinkKernel', () => {
     namespace = `rwd${randomBytes(3).toString('hex')}`;
     ip('netns', 'add', namespace);
     kernel = new NetlinkKernel(
-      { namespace: `/run/netns/${namespace}`, tcpWindowTracking: 'liberal', protocols: [6, 17] },
+      {
+        namespace: `/run/netns/${namespace}`,
+        tcpWindowTracking: 'liberal',
+        eventBufferBytes: 1_000_000,
+        protocols: [6, 17],
+      },
       (error) => {
         throw error;
       },

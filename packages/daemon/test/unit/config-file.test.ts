@@ -86,7 +86,11 @@ describe('a valid configuration', () => {
         select: null,
       },
     ]);
-    expect(config.kernel).toEqual({ maxEntries: 1_000_000, tcpWindowTracking: 'liberal' });
+    expect(config.kernel).toEqual({
+      maxEntries: 1_000_000,
+      eventBufferBytes: 67_108_864,
+      tcpWindowTracking: 'liberal',
+    });
     expect(warnings).toEqual([expect.stringContaining('peers.insecure')]);
   });
 
@@ -135,7 +139,7 @@ peers: { insecure: true }
         destroyHoldMs: 1000,
         foreignDeletes: 'replicate',
       },
-      kernel: { maxEntries: null, tcpWindowTracking: 'liberal' },
+      kernel: { maxEntries: null, eventBufferBytes: 67_108_864, tcpWindowTracking: 'liberal' },
       log: { level: 'info' },
     });
   });

@@ -1,6 +1,7 @@
 // Makes flows in the kernel of its network namespace and takes them out again, as fast as its arguments say: flows a
 // second, seconds, and how long one lives in milliseconds (0: until the end). Every second flow is translated. What lives
-// at the end stays. Prints one line of JSON: how many it made and how many of them it took out.
+// at the end stays. `unreplied` as fourth argument
+// makes flows that nobody answers, of TCP and UDP in turn. Prints one line of JSON: how many it made and how many of them it took out.
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CommandBatch,
@@ -10,7 +11,8 @@ import {
   NetlinkSocket,
 } from '@raftwall/netlink';
 
-const [perSecond, seconds, lifeMs] = process.argv.slice(2).map(Number);
+const [perSecond, seconds, lifeMs] = process.argv.slice(2, 5).map(Number);
+const isUnreplied = process.argv[5] === 'unreplied';
 const tickMs = 20;
 const batchFlows = 100;
 const portsPerService = 60_000;
@@ -22,24 +24,24 @@ const answer = new Uint8Array(new ArrayBuffer(1 << 16));
 const batch = new CommandBatch();
 const entry = new ConntrackEntry();
 entry.family = 2;
-entry.protocol = 6;
 entry.originalSource.set([10, 60, 0, 1]);
 entry.originalDestination.set([192, 168, 1, 3]);
 entry.replySource.set([192, 168, 1, 3]);
-entry.status = seenReply | assured;
-entry.tcpState = 3;
+entry.status = isUnreplied ? 0 : seenReply | assured;
+entry.tcpState = isUnreplied ? 1 : 3;
 entry.timeoutSeconds = 3600;
-entry.attributes =
-  ConntrackAttribute.reply |
-  ConntrackAttribute.status |
-  ConntrackAttribute.timeout |
-  ConntrackAttribute.tcp;
+const attributes =
+  ConntrackAttribute.reply | ConntrackAttribute.status | ConntrackAttribute.timeout;
+const tcp = { protocol: 6, attributes: attributes | ConntrackAttribute.tcp };
+const udp = { protocol: 17, attributes };
 
 function nameFlow(number) {
   const port = 1_024 + (number % portsPerService);
   const service = 20_000 + Math.floor(number / portsPerService);
   entry.originalL4 = ((port << 16) | service) >>> 0;
   entry.replyL4 = ((service << 16) | port) >>> 0;
+  if (isUnreplied && number % 2 === 1) Object.assign(entry, udp);
+  else Object.assign(entry, tcp);
   entry.replyDestination.set(number % 2 === 0 ? [10, 60, 0, 1] : [192, 168, 1, 100]);
 }
 

@@ -14,14 +14,17 @@ export interface ChurnOptions {
   readonly seconds: number;
   /** How long a flow lives; 0: until the end. */
   readonly lifeMs: number;
+  /** Flows that nobody answers, as a flood from forged sources makes them. */
+  readonly unreplied?: boolean;
 }
 
 /** Makes and ends flows in a firewall's kernel. @returns how many it made, and ended by itself */
 export async function churn(
   firewall: Firewall,
-  { perSecond, seconds, lifeMs }: ChurnOptions,
+  { perSecond, seconds, lifeMs, unreplied = false }: ChurnOptions,
 ): Promise<{ made: number; ended: number }> {
   const args = [SCRIPT, String(perSecond), String(seconds), String(lifeMs)];
+  if (unreplied) args.push('unreplied');
   const child = firewall.namespace.spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

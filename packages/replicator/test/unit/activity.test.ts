@@ -124,6 +124,7 @@ describe('activity', () => {
       node: 'fw1',
       attempt: 'one',
       expectedEpoch: 0,
+      rollCallIndex: 0,
       kernelIncarnation: 'boot-1',
     } as const;
     expect(cluster.inject(activate).kind).toBe('accepted');

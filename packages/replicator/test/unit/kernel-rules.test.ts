@@ -345,6 +345,41 @@ describe('K9 absence', () => {
       expect([node.table.size, node.kernel.count()]).toEqual([0, 0]);
   });
 
+  it('K9 absence proves little: nor does it when all machines come back and one is MASTER at once', async () => {
+    const cluster = await activeCluster();
+    cluster.node('fw1').kernel.born(flowOf({ sport: 1 }));
+    await cluster.clock.advance(500);
+    for (const node of cluster.nodes) {
+      node.kill();
+      node.kernel.reboot();
+      node.kernelIncarnation = 'boot-2';
+      node.vrrp = node.id === 'fw1' ? 'MASTER' : 'BACKUP';
+      node.mastering = node.vrrp === 'MASTER';
+    }
+    for (const node of cluster.nodes) await node.start();
+    await cluster.clock.advance(5_000);
+    expect(cluster.node('fw1').replicator.parts.activation.state).toBe('active');
+    for (const node of cluster.nodes)
+      expect([node.table.size, node.kernel.count()]).toEqual([0, 0]);
+  });
+
+  it('K9 absence proves little: one member whose kernel lived on vouches for the flows of all', async () => {
+    const cluster = await activeCluster();
+    cluster.node('fw1').kernel.born(flowOf({ sport: 1 }));
+    await cluster.clock.advance(500);
+    for (const node of cluster.nodes) {
+      node.kill();
+      if (node.id === 'fw3') continue;
+      node.kernel.reboot();
+      node.kernelIncarnation = 'boot-2';
+    }
+    cluster.node('fw2').setVrrp('MASTER');
+    cluster.node('fw1').setVrrp('BACKUP');
+    for (const node of cluster.nodes) await node.start();
+    await cluster.clock.advance(5_000);
+    for (const node of cluster.nodes) expect(node.kernel.count()).toBe(1);
+  });
+
   it('K9 absence proves little: a restarted active node does not raise flows that ended meanwhile', async () => {
     const cluster = await activeCluster();
     const fw1 = cluster.node('fw1');
@@ -459,6 +494,12 @@ describe('readiness', () => {
     await cluster.clock.advance(100);
     expect(cluster.node('fw2').table.size).toBe(2);
     expect(counters.tableFull).toBe(2);
+    const said = cluster.node('fw1').warnings.filter((it) => 'flowsMax' in it);
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatchObject({ flowsMax: 2 });
+    kernel.died(flowOf({ sport: 1 }));
+    await cluster.clock.advance(11_000);
+    expect(cluster.node('fw2').table.size).toBe(2);
   });
 
   it('marks rows as seen only where the kernel had them', async () => {

@@ -14,7 +14,13 @@ function appendRecovery(cluster: FakeCluster, generation: number): void {
 }
 
 function secondGroup(cluster: FakeCluster): void {
-  const activation = { group: 'other', expectedEpoch: 0, node: 'fw2', attempt: 'once' };
+  const activation = {
+    group: 'other',
+    expectedEpoch: 0,
+    rollCallIndex: 0,
+    node: 'fw2',
+    attempt: 'once',
+  };
   const kernelIncarnation = 'kernel of fw2';
   cluster.inject({ kind: CommandKind.activate, ...activation, kernelIncarnation });
 }
@@ -46,8 +52,12 @@ describe('L4 recovery of the cluster', () => {
     expect(cluster.inject({ ...batch, epoch, sequence })).toEqual(refused);
     const activation = { kind: CommandKind.activate, group: 'default', node: 'fw2' } as const;
     const fresh = { ...activation, attempt: 'after', kernelIncarnation: 'kernel of fw2' };
-    expect(cluster.inject({ ...fresh, expectedEpoch: epoch }).kind).toBe('refused');
-    expect(cluster.inject({ ...fresh, expectedEpoch: epoch + 1 }).kind).toBe('accepted');
+    expect(cluster.inject({ ...fresh, rollCallIndex: 0, expectedEpoch: epoch }).kind).toBe(
+      'refused',
+    );
+    expect(cluster.inject({ ...fresh, rollCallIndex: 0, expectedEpoch: epoch + 1 }).kind).toBe(
+      'accepted',
+    );
   });
 
   it('happens once for each generation, also over checkpoint and snapshot', async () => {

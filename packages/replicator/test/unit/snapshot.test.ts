@@ -75,10 +75,11 @@ describe('T5 snapshot', () => {
       node: 'fw1',
       attempt: group,
       expectedEpoch: 0,
+      rollCallIndex: 0,
       kernelIncarnation: 'boot-1',
     });
     state.activate(activate('old'));
-    state.announce({ ...activate('old'), kind: CommandKind.member, node: 'fw9', addresses: [] });
+    state.announce({ ...activate('old'), kind: CommandKind.member, node: 'fw9', addresses: [] }, 1);
     other.activate(activate('new'));
     const encoded = other.encode();
     state.replaceWith(other);
