@@ -5,7 +5,7 @@ import { withCluster } from '../support/with-cluster.ts';
 
 const long = process.env['RAFTWALL_TEST_LONG'] === '1';
 const WARM_SECONDS = 5;
-const SECONDS = long ? 600 : 15;
+const SECONDS = long ? 600 : 10;
 /** What a heap may grow by between two collections; a leak of one object a flow would be ten times as much. */
 const GROWTH_MEBIBYTES = 160;
 

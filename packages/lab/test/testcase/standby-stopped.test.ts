@@ -5,7 +5,7 @@ import { Sessions } from '../support/sessions.ts';
 import { withCluster } from '../support/with-cluster.ts';
 
 const long = process.env['RAFTWALL_TEST_LONG'] === '1';
-const STOPPED_SECONDS = long ? 60 : 8;
+const STOPPED_SECONDS = long ? 60 : 6;
 
 it('the daemon of a standby is stopped under load and started again: equal tables, no session disturbed', {
   timeout: (STOPPED_SECONDS + 240) * 1000,
