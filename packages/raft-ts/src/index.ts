@@ -8,7 +8,7 @@
  * 3. Keep `ProposalUnknownError` apart from the other failures: that proposal may still commit, so a retry must be
  *    recognisable as the same (a sequence number in the data, or a `ClientSession`).
  * 4. For a linearizable read: await `readIndex()`, then wait until `appliedIndex` has reached it, then read.
- * 5. Call `compact(index)` only for an index that the state machine has made durable.
+ * 5. Call `compact(index)` only for an index that the state machine has made durable, by itself or in a snapshot.
  * 6. On `storageFailed` or `failed` the member is down for good: say so, close it, end the process.
  *
  * `raft-ts/core` is the core alone.
@@ -41,7 +41,8 @@ export type { Counter, Gauge, Histogram, RaftMetrics } from './metrics.ts';
 export type { Listener } from './node/emitter.ts';
 export type { GivenUpReason } from './node/promoter.ts';
 export type { Applied } from './node/proposal-table.ts';
-export { type RaftEvents, RaftNode, type RaftNodeDependencies } from './node/raft-node.ts';
+export type { RaftEvents } from './node/raft-events.ts';
+export { RaftNode, type RaftNodeDependencies } from './node/raft-node.ts';
 export type { ReadPolicy } from './node/requests.ts';
 export type { MemberStatus, RaftStatus } from './node/status.ts';
 export { SystemClock } from './node/system-clock.ts';

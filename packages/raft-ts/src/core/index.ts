@@ -4,11 +4,13 @@
  * Who drives `RaftCore` without `RaftNode` does for every `ready()`, in this order:
  *
  * 1. Send the messages of `send`.
- * 2. Make `append` durable: truncate, entries, hard state, torn mark. Then send its `thenSend`, then call `appendDone(id)`.
+ * 2. Make `append` durable: reset, truncate, entries, hard state, torn mark. Then send its `thenSend`, then call `appendDone(id)`.
  *    The next append comes only after that. On an error: stop, send nothing more, never try again.
  * 3. Apply the entries of `apply` in order, then call `applied(index)`; the next ones come after that.
- * 4. Answer the reads of `readStates`, follow `softState` and `config`.
- * 5. Call `tick()` at an even pace, with `mayCampaign` false when the own timer was late.
+ * 4. When `restore` is there, replace the state by that snapshot, then call `restored(snapshot)`; apply nothing before. Step a
+ *    `snapshot` message only when that snapshot is durable here. Send members the snapshots of `snapshotsDue`, and report.
+ * 5. Answer the reads of `readStates`, follow `softState` and `config`.
+ * 6. Call `tick()` at an even pace, with `mayCampaign` false when the own timer was late.
  *
  * @module
  */

@@ -4,15 +4,7 @@ import { RaftCore } from '../core/raft.ts';
 import type { ReadyAppend, SoftState } from '../core/ready.ts';
 import type { CoreDependencies, CoreOptions, CoreRestored } from '../core/state.ts';
 import type { TraceSink } from '../core/trace.ts';
-import type {
-  ClusterConfig,
-  Entry,
-  Index,
-  NodeId,
-  Role,
-  SnapshotMeta,
-  Term,
-} from '../core/types.ts';
+import type { ClusterConfig, Entry, Index, NodeId, SnapshotMeta } from '../core/types.ts';
 import {
   AssertionFailedError,
   ClosedError,
@@ -43,10 +35,11 @@ import { StateMachineFailure } from './member-failure.ts';
 import { Membership } from './membership.ts';
 import { Meter } from './meter.ts';
 import { toCoreRestored } from './opening.ts';
-import type { GivenUpReason } from './promoter.ts';
 import type { Applied } from './proposal-table.ts';
+import type { RaftEvents } from './raft-events.ts';
 import { type ReadPolicy, Requests } from './requests.ts';
-import { Snapshots, snapshotParts } from './snapshots.ts';
+import type { SnapshotContext } from './snapshot-context.ts';
+import { Snapshots, snapshotOptions, snapshotParts } from './snapshots.ts';
 import { nodeStatus, type RaftStatus } from './status.ts';
 import { SystemClock } from './system-clock.ts';
 import { Ticker } from './ticker.ts';
@@ -67,42 +60,12 @@ export interface RaftNodeDependencies<R> {
   readonly trace?: TraceSink | null;
 }
 
-/** What a member tells its owner, with the values that a listener gets. */
-export interface RaftEvents {
-  /** Another member leads, or nobody is known to. */
-  leader: readonly [leader: NodeId | null, term: Term];
-  role: readonly [role: Role, term: Term];
-  /** Entries up to here have been applied. */
-  applied: readonly [index: Index];
-  /** Another configuration holds now. */
-  config: readonly [config: ClusterConfig];
-  /** A learner has become a voter by itself (`autoPromote`). */
-  learnerPromoted: readonly [id: NodeId];
-  /** A learner does not get level; it is tried again later. */
-  promotionGivenUp: readonly [id: NodeId, why: GivenUpReason];
-  /** A snapshot of the own state is durable. */
-  snapshotCreated: readonly [meta: SnapshotMeta];
-  /** A member has received a snapshot. */
-  snapshotSent: readonly [to: NodeId, meta: SnapshotMeta];
-  /** The state machine has been replaced by a snapshot; `applied` follows. */
-  snapshotInstalled: readonly [meta: SnapshotMeta];
-  /** No snapshot could be taken; the member goes on, and tries again later. */
-  snapshotFailed: readonly [error: Error];
-  /** The log failed: the member has stopped for good and answers nothing any more. */
-  storageFailed: readonly [error: MemberFailedError];
-  /** The state machine threw or an invariant is broken: the member has stopped for good. */
-  failed: readonly [error: Error];
-}
-
 /** Makes the core of a member; tests put a broken one in its place. */
 type CreateCore = (
   options: CoreOptions,
   dependencies: CoreDependencies,
   restored: CoreRestored,
 ) => RaftCore;
-
-/** Election timeouts that a member may be silent before a snapshot for it is given up. */
-const silentElectionsMax = 4;
 
 /**
  * One member of a Raft group: runs the core over a log, a transport, a clock and a state machine. It is synchronous and
@@ -358,29 +321,20 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     await this.#store.close();
   }
 
-  #makeSnapshots(
-    parts: Omit<ConstructorParameters<typeof Snapshots>[1], 'turn' | 'listener'>,
-  ): Snapshots {
-    const { snapshotEntriesMax: entriesMax, snapshotBytesMax: bytesMax } = this.#options;
-    const { limits, timing } = this.#options;
-    const transfersMax = limits.snapshotTransfersMax;
-    const silenceMsMax = silentElectionsMax * timing.electionTimeoutMsMax;
-    return new Snapshots(
-      { entriesMax, bytesMax, transfersMax, silenceMsMax },
-      {
-        ...parts,
-        turn: (action) => {
-          this.#guard(action);
-          this.#schedule();
-        },
-        listener: {
-          onCreated: (meta) => this.emit('snapshotCreated', meta),
-          onSent: (to, meta) => this.emit('snapshotSent', to, meta),
-          onRestored: (meta) => this.#onRestored(meta),
-          onFailed: (error) => this.emit('snapshotFailed', error),
-        },
+  #makeSnapshots(parts: Omit<SnapshotContext, 'turn' | 'listener'>): Snapshots {
+    return new Snapshots(snapshotOptions(this.#options), {
+      ...parts,
+      turn: (action) => {
+        this.#guard(action);
+        this.#schedule();
       },
-    );
+      listener: {
+        onCreated: (meta) => this.emit('snapshotCreated', meta),
+        onSent: (to, meta) => this.emit('snapshotSent', to, meta),
+        onRestored: (meta) => this.#onRestored(meta),
+        onFailed: (error) => this.emit('snapshotFailed', error),
+      },
+    });
   }
 
   #schedule(): void {

@@ -1,6 +1,7 @@
 import type { SnapshotMessage } from '../core/message.ts';
 import type { Ready } from '../core/ready.ts';
 import type { Entry, Index, SnapshotMeta } from '../core/types.ts';
+import type { ResolvedOptions } from '../options.ts';
 import type { SnapshotOffered, SnapshotStore, StateMachine } from '../ports.ts';
 import type { SnapshotContext, SnapshottingStateMachine } from './snapshot-context.ts';
 import { SnapshotIntake } from './snapshot-intake.ts';
@@ -68,6 +69,18 @@ export class Snapshots {
   holdsConfig(configIndex: Index): boolean {
     return this.current !== null && this.current.lastIndex >= configIndex;
   }
+}
+
+/** Election timeouts that a member may be silent before a snapshot for it is given up. */
+const silentElectionsMax = 4;
+
+/** What the member's options say about snapshots. */
+export function snapshotOptions(
+  options: ResolvedOptions,
+): SnapshotPolicy & SnapshotTransferOptions {
+  const { snapshotEntriesMax: entriesMax, snapshotBytesMax: bytesMax, limits, timing } = options;
+  const silenceMsMax = silentElectionsMax * timing.electionTimeoutMsMax;
+  return { entriesMax, bytesMax, transfersMax: limits.snapshotTransfersMax, silenceMsMax };
 }
 
 /** Null when the state machine cannot be snapshotted, or there is no place for snapshots. */
