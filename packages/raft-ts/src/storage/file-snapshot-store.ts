@@ -47,8 +47,8 @@ interface Receiving {
  * (rule T5).
  *
  * A disk that refuses what is being written harms that snapshot alone: its file is removed, and the next one is written into a
- * file of its own. Only an error while one is made current latches the store, since then nobody knows which one is current on the
- * disk: nothing becomes current any more and nothing is removed, until the store is opened again.
+ * file of its own. Only an error while one is made current latches the store, since then nobody knows which of two is current on
+ * the disk: both stay, and nothing becomes current any more until the store is opened again.
  */
 export class FileSnapshotStore implements SnapshotStore {
   readonly #options: FileSnapshotOptions;
@@ -300,7 +300,6 @@ export class FileSnapshotStore implements SnapshotStore {
 
   /** Removes what is not current and not being read. */
   async #prune(): Promise<void> {
-    if (this.#failure !== null) return;
     const pinned = new Set([...this.#readers].map(({ snapshot }) => snapshot));
     for (const snapshot of this.#replaced) {
       if (pinned.has(snapshot)) continue;
