@@ -148,13 +148,21 @@ describe('a damaged directory', () => {
   });
 
   it('chunks that changed places, and chunks of another snapshot, are corruption', async () => {
-    const swapped = await damagedBy((images) => {
+    const swap = (images: Map<string, Buffer>): void => {
       const image = images.get(snapshot)!;
       const first = Buffer.from(image.subarray(headerBytes, headerBytes + strideBytes));
       image.copyWithin(headerBytes, headerBytes + strideBytes, headerBytes + 2 * strideBytes);
       first.copy(image, headerBytes + strideBytes);
+    };
+    expect(await damagedBy(swap)).toMatchObject({
+      offset: headerBytes,
+      message: expect.stringContaining('a snapshot chunk is damaged'),
     });
-    expect(swapped).toMatchObject({ offset: headerBytes });
+    const disk = await diskWith(true);
+    const open = storeOn(disk);
+    await open.open();
+    swap(disk.images());
+    await expect(read(open.pin()!, 300_000, 10)).rejects.toThrow(StorageCorruptionError);
     const foreignDisk = newDisk();
     const foreign = storeOn(foreignDisk);
     await foreign.open();
