@@ -18,7 +18,7 @@ export {
   type TestRunner,
 } from './log-store-contract.ts';
 export { type FallibleStorage, logStoreFailureContract } from './log-store-failures.ts';
-export { MemoryLogStore, type SyncDelay } from './memory-log-store.ts';
+export { type CrashOutcome, MemoryLogStore, type SyncDelay } from './memory-log-store.ts';
 export { MemorySnapshotStore } from './memory-snapshot-store.ts';
 export { Random } from './random.ts';
 export { SimClock } from './sim-clock.ts';

@@ -114,6 +114,7 @@ export const registerModel: SequentialModel<string | null, RegisterOperation> = 
   },
 };
 
+/** What the histories of a key-value store show, by key. */
 export interface Verdict {
   /** Keys whose histories are not linearizable. */
   readonly violations: readonly string[];
