@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../src/testing/random.ts';
 import { KvCluster, type Reply } from './kv-cluster.ts';
 
@@ -11,6 +11,8 @@ describe('three processes with a broken network between them', () => {
   beforeAll(async () => {
     cluster = await KvCluster.start();
   });
+  // A test that fails leaves nothing broken to the next one.
+  afterEach(() => cluster.network.heal());
   afterAll(() => cluster.close());
 
   async function leaderAndOthers(): Promise<[string, string[]]> {
