@@ -48,8 +48,17 @@ describe('the data of a configuration entry', () => {
     expect(() => decodeConfig(data)).toThrow(problem);
   });
 
-  it('text that is no UTF-8 is refused', () => {
-    expect(() => decodeConfig(Uint8Array.of(0xff))).toThrow();
+  it('text that is no UTF-8 is refused, also within a name', () => {
+    const data = encodeConfig(larger);
+    data[data.indexOf('b'.charCodeAt(0))] = 0xff;
+    expect(() => decodeConfig(data)).toThrow();
+  });
+
+  it('one without a generation is of the first', () => {
+    const { generation, ...rest } = larger;
+    expect(generation).toBe(0);
+    const data = new TextEncoder().encode(JSON.stringify(rest));
+    expect(decodeConfig(data).generation).toBe(0);
   });
 });
 

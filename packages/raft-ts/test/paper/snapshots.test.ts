@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { appendOf, CoreBench, ofKind } from './core-bench.ts';
+import { appendOf, CoreBench, ofKind } from '../unit/core-bench.ts';
 import {
   ackOf,
   beatAckOf,
@@ -8,7 +8,7 @@ import {
   snapshotAt,
   snapshotOf,
   voteOf,
-} from './core-messages.ts';
+} from '../unit/core-messages.ts';
 
 const ones = (count: number): number[] => Array.from({ length: count }, () => 1);
 
@@ -32,7 +32,7 @@ function leaderThatOwesSnapshot(): CoreBench {
 
 const progressOf = (bench: CoreBench, id: string) => bench.core.state.progress.get(id)!;
 
-describe('a leader whose log no longer reaches a member', () => {
+describe('Raft paper 7: a leader whose log no longer reaches a member', () => {
   it('slow_follower_after_compaction: probes it, and then asks for a snapshot, once', () => {
     const bench = leaderBehindCompaction();
     const probed = ofKind(bench.step(refusalOf('c', 2, 12, [0, 0])), 'append');
@@ -148,7 +148,7 @@ describe('a leader whose log no longer reaches a member', () => {
   });
 });
 
-describe('a member that gets a snapshot', () => {
+describe('Raft paper 7: a member that gets a snapshot', () => {
   it('resets its log, then restores its state, and only then answers', () => {
     const bench = new CoreBench({ log: [1, 1], applied: 2 });
     bench.core.step(snapshotOf('b', 3, [9, 2]));
@@ -303,7 +303,7 @@ describe('a member that gets a snapshot', () => {
   });
 });
 
-describe('what a crash left of a snapshot, at the start', () => {
+describe('Raft paper 7: what a crash left of a snapshot, at the start', () => {
   it('a snapshot ahead of the log: the log is reset and the state restored', () => {
     const bench = new CoreBench({ log: [1, 1], applied: 1, snapshot: snapshotAt([9, 2]) });
     bench.run();
@@ -354,7 +354,7 @@ describe('what a crash left of a snapshot, at the start', () => {
   });
 });
 
-describe('a state machine that lost its state', () => {
+describe('Raft paper 7: a state machine that lost its state', () => {
   function lost(): CoreBench {
     return new CoreBench({ log: ones(8), compacted: 4 });
   }
@@ -416,7 +416,7 @@ describe('a state machine that lost its state', () => {
   });
 });
 
-describe('the configuration as of the applied index', () => {
+describe('Raft paper 7: the configuration as of the applied index', () => {
   it('is the one that a snapshot there must carry, whatever is committed since', () => {
     const configs = new Map([
       [2, { ...snapshotAt([1, 1]).config, learners: ['d'] }],
