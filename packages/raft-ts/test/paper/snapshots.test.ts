@@ -384,6 +384,20 @@ describe('Raft paper 7: a state machine that lost its state', () => {
     expect(bench.applied).toEqual([]);
   });
 
+  it('hands over to another one even when nobody is known to be level, the first of equals', () => {
+    const bench = lost();
+    bench.tick(40);
+    bench.lead('b');
+    bench.tick(5);
+    expect(bench.core.state.transferTarget).toBe('b');
+    const level = lost();
+    level.tick(40);
+    level.lead('b');
+    for (const id of ['c', 'b']) level.acknowledge(id, 9);
+    level.tick(5);
+    expect(level.core.state.transferTarget).toBe('b');
+  });
+
   it('is restored by a snapshot that the log reaches, with the log as it is', () => {
     const bench = lost();
     bench.step(appendOf('b', 1, [8, 1], [], 8));

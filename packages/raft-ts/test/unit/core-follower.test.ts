@@ -193,6 +193,13 @@ describe('the configuration at the start', () => {
     expect(cut.core.state.configs).toMatchObject({ current: newer, currentIndex: 5 });
   });
 
+  it('what was applied is in the log or in the snapshot, or the member does not start', () => {
+    expect(() => new CoreBench({ applied: 1 })).toThrow('end before the applied index');
+    expect(() => new CoreBench({ log, applied: 6 })).toThrow('end before the applied index');
+    const snapshot = snapshotAt([6, 1]);
+    expect(new CoreBench({ log, applied: 6, snapshot }).core.state.commit).toBe(6);
+  });
+
   it('the applied one is that of the applied index', () => {
     const configs = new Map([
       [1, older],

@@ -202,6 +202,21 @@ describe('transfer', () => {
   });
 });
 
+describe('what is counted', () => {
+  it('candidacies, won elections, and leaderships that were lost for want of a quorum', () => {
+    const bench = new CoreBench();
+    expect(bench.core.state.counts).toEqual({ elections: 0, electionsWon: 0, quorumLosses: 0 });
+    bench.lead('b');
+    expect(bench.core.state.counts).toEqual({ elections: 1, electionsWon: 1, quorumLosses: 0 });
+    bench.tick(electionTicks + 1);
+    expect(bench.core.state.role).toBe('follower');
+    expect(bench.core.state.counts).toEqual({ elections: 1, electionsWon: 1, quorumLosses: 1 });
+    bench.core.campaign();
+    bench.core.campaign();
+    expect(bench.core.state.counts).toEqual({ elections: 3, electionsWon: 1, quorumLosses: 1 });
+  });
+});
+
 describe('leases', () => {
   it('a leadership begins with a lease that is not void, whatever the former one has asked for', () => {
     const bench = level({ lease: true });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { initialConfig } from '../../src/core/config.ts';
 import { formatTraceEvent, type TraceEvent } from '../../src/core/trace.ts';
 import { appendOf, CoreBench, CoreCluster, electionTicks } from './core-bench.ts';
 import { voteOf } from './core-messages.ts';
@@ -118,6 +119,46 @@ describe('trace', () => {
       commits.set(it.id, it.commit);
     }
     expect([...commits.values()]).toEqual([21, 21, 21]);
+  });
+
+  it('tells which configuration is committed, also when a newer one stands in the log', () => {
+    const events: TraceEvent[] = [];
+    const base = initialConfig({ a: 'a', b: 'b', c: 'c' });
+    const [older, newer] = [
+      { ...base, learners: ['d'] },
+      { ...base, learners: ['e'] },
+    ];
+    const bench = new CoreBench({
+      log: [1, 1, 1],
+      configs: new Map([
+        [2, older],
+        [3, newer],
+      ]),
+      trace: (event) => void events.push(event),
+    });
+    bench.step(appendOf('b', 1, [3, 1], [], 2));
+    const committed = events.filter(({ event }) => event === 'ApplyConfChange');
+    expect(committed).toMatchObject([{ index: 2, config: older }]);
+  });
+
+  it('tells what each ready holds, and for whom a snapshot is due', () => {
+    const events: TraceEvent[] = [];
+    const bench = new CoreBench({
+      ...{ log: [1, 1, 1], applied: 3 },
+      trace: (event) => void events.push(event),
+    });
+    bench.lead('b');
+    bench.acknowledge('b', 4);
+    const readies = short(events).filter((line) => line.startsWith('Ready'));
+    // Pre-votes; the own vote; the requests; the leader's own entry and its sending; the commit and its telling.
+    expect(readies).toEqual(['Ready 2 0 0', 'Ready 0 0 0', 'Ready 2 1 0', 'Ready 1 0 1']);
+    bench.core.compact(3);
+    const peer = bench.core.state.progress.get('c')!;
+    peer.lastActiveTick = bench.core.state.now;
+    peer.becomeSnapshot();
+    bench.core.propose(Uint8Array.of(1));
+    bench.settle();
+    expect(events.filter(({ event }) => event === 'SnapshotDue')).toMatchObject([{ to: 'c' }]);
   });
 
   it('is written as one line of JSON without the data of entries', () => {
