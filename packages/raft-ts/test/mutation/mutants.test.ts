@@ -13,6 +13,8 @@ const attemptMsMax = 60_000;
 /** Only these files of the core, by their names and parted by commas: a quick look, which writes and demands nothing. */
 const only = process.env['RAFT_MUTATION_FILES']?.split(',');
 const document = fileURLToPath(new URL('../../docs/mutation.md', import.meta.url));
+/** Tests of the driver, of a built package, and the random walks, which take long and rarely see what no other test does. */
+const notHere = /unit\/(?!core-)|core-alone|b(10|20|21|22|24|28|35)\.test|figure-3/;
 const noCode = ['index.ts', 'message.ts', 'ready.ts', 'types.ts'];
 
 function mutate(sandbox: Sandbox): Mutant[] {
@@ -131,7 +133,7 @@ it('every change of the core is noticed, or it is known why not', async () => {
   try {
     const queue = mutate(sandbox);
     const files = testFiles('test/paper', 'test/golden', 'test/bugs', 'test/unit')
-      .filter((file) => !/unit\/(?!core-)|core-alone|b(10|20|21|28|35)\.test/.test(file))
+      .filter((file) => !notHere.test(file))
       .map((file) => sandbox.pathOf(file));
     const outcomes: Outcome[] = [];
     const tests = await Promise.all(
