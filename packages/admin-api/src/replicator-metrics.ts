@@ -111,6 +111,16 @@ const PLAIN: readonly PlainCounter[] = [
     read: (it) => it.digestsDifferent,
   },
   {
+    name: 'raftwall_kernel_digests_compared_total',
+    help: 'Digests of this kernel compared with the table while nothing was on its way (rule T6)',
+    read: (it) => it.kernelDigestsCompared,
+  },
+  {
+    name: 'raftwall_kernel_digests_different_total',
+    help: 'Those of them that differed although no flow was found to',
+    read: (it) => it.kernelDigestsDifferent,
+  },
+  {
     name: 'raftwall_reconciles_total',
     help: 'Comparisons of kernel and table',
     read: (it) => it.reconciles,

@@ -1,4 +1,10 @@
-import { FlowAttribute, type FlowFields, FlowRecord } from '@raftwall/flow-table';
+import {
+  type DigestSummary,
+  FlowAttribute,
+  FlowDigest,
+  type FlowFields,
+  FlowRecord,
+} from '@raftwall/flow-table';
 import type { Applier } from './applier.ts';
 import type { Capture } from './capture.ts';
 import { sameReply } from './collisions.ts';
@@ -20,6 +26,7 @@ export interface ComparedTable {
   localIndex(slot: number): number;
   /** Visits rows from `cursor` on, about `limit` of them; returns where to go on, or -1 at the end. */
   forEachPage(cursor: number, limit: number, visit: (slot: number) => void): number;
+  digest(): DigestSummary;
 }
 
 /**
@@ -45,6 +52,7 @@ export interface ComparisonDependencies {
   readonly capture: Capture;
   readonly applier: Applier;
   readonly clock: Clock;
+  readonly appliedIndex: () => number;
   /** Flows, by hash of the key, of which an event came since the dump began. */
   readonly touched: ReadonlySet<number>;
   readonly deadlines: DeadlineMemory;
@@ -71,6 +79,8 @@ export class Comparison {
   readonly #probe = new FlowKeyProbe();
   readonly #extras: FlowRecord[] = [];
   readonly #gone: FlowRecord[] = [];
+  /** Of the entries that the table should have. */
+  readonly #digest = new FlowDigest();
   readonly #startMs: number;
   #dumpedMs: number | null = null;
   /** Entries of the dump and rows of the table looked at so far. */
@@ -100,6 +110,22 @@ export class Comparison {
     else this.#cleanKernel();
   }
 
+  /**
+   * Whether the kernel has, by digest, what the table has: keys, translations, marks, zones and masters (rule T6). null while
+   * that says nothing: something was found or has changed meanwhile, or this kernel is the truth.
+   */
+  get isIdentical(): boolean | null {
+    const { appliedIndex, touched, table } = this.#dependencies;
+    const { truth, startIndex } = this.#plan;
+    const isQuiet = touched.size === 0 && appliedIndex() === startIndex;
+    if (truth === 'kernel' || !isQuiet || this.#differences + this.#extras.length > 0) return null;
+    return this.#digest.summary().identities === table.digest().identities;
+  }
+
+  get #differences(): number {
+    return this.created + this.updated + this.deleted;
+  }
+
   async #onPage(page: KernelEntryCursor): Promise<void> {
     const { clock, domain, capture, isOver } = this.#dependencies;
     if (isOver()) return;
@@ -123,6 +149,7 @@ export class Comparison {
   #onEntry(entry: FlowFields): void {
     const { table } = this.#dependencies;
     const slot = table.find(entry);
+    if (slot >= 0 && this.#plan.truth !== 'kernel') this.#digest.add(entry);
     if (slot < 0) this.#onUnknownEntry(entry);
     else {
       const found = SlotFlag.dumped | SlotFlag.inKernel | SlotFlag.seenInKernel;

@@ -48,6 +48,9 @@ export class ReplicatorCounters {
   /** Digests of another member's table that were compared with this one's, and those that differed (rule T6). */
   digestsCompared = 0;
   digestsDifferent = 0;
+  /** Digests of this kernel that were compared with the table's while nothing was on its way, and those that differed. */
+  kernelDigestsCompared = 0;
+  kernelDigestsDifferent = 0;
   activationsAccepted = 0;
   activationsRefused = 0;
   /** Proposals of the node itself that failed and are tried again, by name. */

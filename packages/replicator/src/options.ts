@@ -99,7 +99,7 @@ export interface ReconcilerOptions {
   readonly intervalMs: number;
   /** The same on the active node, which must see a timeout renewed before it has run out elsewhere. */
   readonly activeIntervalMs: number;
-  /** Most of the main loop's time that background rounds take: a pause is so many times as long as the round before. */
+  /** On the active node a pause is so many times as long as the round before, between the two above: bounded CPU. */
   readonly pausePerRound: number;
   /** A node that VRRP made MASTER for so long, without an activation, ends the holds in its kernel (rule K14). */
   readonly rearmAfterMasterMs: number;

@@ -98,12 +98,13 @@ export class ReconcileSchedule {
     this.#hadQuorum = quorum;
   }
 
-  /** Often enough on the active node to see timeouts renewed, and seldom enough for the main loop. */
+  /** Often enough on the active node to see timeouts renewed, and as seldom as that allows where a round takes long. */
   get #intervalMs(): number {
     const { intervalMs, activeIntervalMs, pausePerRound } = this.#options;
     const { applier, reconciler } = this.#dependencies;
-    const wantedMs = applier.mode === 'active' ? activeIntervalMs : intervalMs;
-    return Math.max(wantedMs, pausePerRound * (reconciler.last?.durationMs ?? 0));
+    if (applier.mode !== 'active') return intervalMs;
+    const pauseMs = pausePerRound * (reconciler.last?.durationMs ?? 0);
+    return Math.min(intervalMs, Math.max(activeIntervalMs, pauseMs));
   }
 
   stop(): void {

@@ -133,6 +133,7 @@ export class Reconciler {
     try {
       await comparison.run();
       if (truth === 'kernel' && !this.#isOver(truth)) this.#hasHolds = false;
+      this.#noteDigest(comparison.isIdentical);
     } finally {
       this.#running = null;
       this.#touched.clear();
@@ -152,6 +153,16 @@ export class Reconciler {
       deadlines: this.#deadlines,
       isOver: () => this.#isOver(truth),
     });
+  }
+
+  /** A difference that the comparison of flow by flow has not found. */
+  #noteDigest(isIdentical: boolean | null): void {
+    const { counters, logger } = this.#dependencies;
+    if (isIdentical === null) return;
+    counters.kernelDigestsCompared += 1;
+    if (isIdentical) return;
+    counters.kernelDigestsDifferent += 1;
+    logger.warn({}, 'the digest of the kernel differs from that of the table');
   }
 
   #note(result: ReconcileResult): void {

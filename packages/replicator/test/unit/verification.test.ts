@@ -143,4 +143,22 @@ describe('T6 digests', () => {
     await cluster.clock.advance(25_000);
     expect(fw2.counters.digestsCompared).toBeGreaterThan(before);
   });
+
+  it("T6 digests: a kernel's digest is the table's, or the difference is counted", async () => {
+    const cluster = await clusterWithFlows();
+    const { kernel, counters, replicator } = cluster.node('fw2');
+    await replicator.reconcileNow('test');
+    await cluster.clock.advance(100);
+    const compared = counters.kernelDigestsCompared;
+    expect(compared).toBeGreaterThan(0);
+    expect(counters.kernelDigestsDifferent).toBe(0);
+    // A master is nothing that a comparison could mend in an entry.
+    const entry = kernel.get(flowOf({ sport: 1 }))!;
+    entry.attributes |= FlowAttribute.master;
+    entry.masterProtocol = 6;
+    entry.masterL4 = 21;
+    await replicator.reconcileNow('test');
+    expect(counters.kernelDigestsCompared).toBe(compared + 1);
+    expect(counters.kernelDigestsDifferent).toBe(1);
+  });
 });
