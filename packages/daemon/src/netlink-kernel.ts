@@ -14,6 +14,7 @@ import {
   ConntrackSysctls,
   Dumper,
   EventListener,
+  type FilterPrefix,
 } from '@raftwall/netlink';
 import type {
   InjectOptions,
@@ -35,6 +36,10 @@ export interface NetlinkKernelOptions {
   readonly eventBufferBytes: number;
   /** IP protocols whose events are of interest. */
   readonly protocols: readonly number[];
+  /** Flows with an original end in one of these are of none. */
+  readonly ignorePrefixes: readonly FilterPrefix[];
+  /** Zones whose flows are of interest; empty: all. */
+  readonly zones: readonly number[];
 }
 
 /** What an update may carry: the kernel changes neither translation nor helper nor master of a flow. */
@@ -90,6 +95,8 @@ export class NetlinkKernel implements Kernel {
         ignorePortIds: [this.#commands.portId, ...this.#probes.portIds],
         protocols: this.#options.protocols,
         receiveBufferBytes: this.#options.eventBufferBytes,
+        ignorePrefixes: this.#options.ignorePrefixes,
+        zones: this.#options.zones,
       },
       {
         onBatch: (cursor) => handlers.onEvents(cursor),

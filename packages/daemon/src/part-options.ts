@@ -11,6 +11,7 @@ import {
   roomDefaults,
 } from '@raftwall/replicator';
 import type { RaftNodeOptions, SegmentLogSettings, TcpTransportOptions } from 'raft-ts';
+import { parsePrefix } from './config/ip.ts';
 import type { DaemonConfig } from './config/options.ts';
 import type { KernelTimeouts } from './kernel-timeouts.ts';
 import type { NetlinkKernelOptions } from './netlink-kernel.ts';
@@ -47,10 +48,13 @@ export function transportOptions(config: DaemonConfig): TcpTransportOptions {
 }
 
 export function kernelOptions(config: DaemonConfig): NetlinkKernelOptions {
+  const { filter } = config.capture;
   return {
     tcpWindowTracking: config.kernel.tcpWindowTracking,
     eventBufferBytes: config.kernel.eventBufferBytes,
-    protocols: config.capture.filter.protocols,
+    protocols: filter.protocols,
+    ignorePrefixes: filter.ignoreAddresses.flatMap((text) => parsePrefix(text) ?? []),
+    zones: filter.zones,
   };
 }
 
@@ -81,12 +85,16 @@ export function replicatorOptions(
     domain: {
       protocols: config.capture.filter.protocols,
       ignorePrefixes: capture.filter.ignoreAddresses,
+      onlyPrefixes: capture.filter.addresses,
+      zones: capture.filter.zones,
       virtualAddresses: cluster.virtualAddresses,
       peerAddresses: cluster.members.map(({ address }) => address.host),
     },
     capture: {
       ...captureDefaults,
       admit: capture.admit,
+      tcpStates: capture.filter.tcpStates,
+      marks: capture.filter.marks,
       foreignDeletes: capture.foreignDeletes,
       destroyHoldMs: capture.destroyHoldMs,
     },

@@ -51,6 +51,6 @@ export {
   eventListenerDefaults,
 } from './options.ts';
 export type { AddressScope } from './route-message.ts';
-export { type EventFilterOptions, eventFilter } from './socket-filter.ts';
+export { type EventFilterOptions, eventFilter, type FilterPrefix } from './socket-filter.ts';
 export { type ConntrackSetting, ConntrackSysctls } from './sysctl.ts';
 export { TrackingProbe } from './tracking-probe.ts';

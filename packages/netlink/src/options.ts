@@ -1,5 +1,5 @@
 import { NetlinkOptionError } from './errors.ts';
-import { FILTER_VALUES_MAX } from './socket-filter.ts';
+import { FILTER_VALUES_MAX, type FilterPrefix } from './socket-filter.ts';
 
 export interface CommandBatchOptions {
   /** `liberal` injects TCP flows with BE_LIBERAL and window scale on; `strict` sends the flags as they are. */
@@ -22,6 +22,10 @@ export interface EventListenerOptions {
   readonly ignorePortIds: readonly number[];
   /** IP protocols to listen to; empty: all; at most 200. */
   readonly protocols: readonly number[];
+  /** Flows whose original tuple touches one of these are dropped in the kernel, as far as its filter has room. */
+  readonly ignorePrefixes: readonly FilterPrefix[];
+  /** Flows in another zone than these are dropped in the kernel if their events say so; empty: none; at most 200. */
+  readonly zones: readonly number[];
   /** Datagrams between worker and main loop; a power of two, 16 to 65536. One takes 1104 bytes. */
   readonly ringSlots: number;
   /** How long the worker gathers events below `busyEventsPerSecond`; 0 to 100. */
@@ -39,6 +43,8 @@ export const eventListenerDefaults: EventListenerOptions = Object.freeze({
   receiveBufferBytes: 64 * 1024 * 1024,
   ignorePortIds: Object.freeze([]),
   protocols: Object.freeze([]),
+  ignorePrefixes: Object.freeze([]),
+  zones: Object.freeze([]),
   ringSlots: 16_384,
   paceMs: 2,
   busyPaceMs: 5,
@@ -82,6 +88,8 @@ export function eventListenerOptions(given: Partial<EventListenerOptions>): Even
   checkRange('receiveBufferBytes', options.receiveBufferBytes, 4096, 2 ** 30);
   checkRange('ignorePortIds.length', options.ignorePortIds.length, 0, FILTER_VALUES_MAX);
   checkRange('protocols.length', options.protocols.length, 0, FILTER_VALUES_MAX);
+  checkRange('zones.length', options.zones.length, 0, FILTER_VALUES_MAX);
+  for (const zone of options.zones) checkRange('zones', zone, 0, 65_535);
   for (const protocol of options.protocols) checkRange('protocols', protocol, 0, 255);
   checkPowerOfTwo('ringSlots', options.ringSlots, 16, 65_536);
   checkRange('paceMs', options.paceMs, 0, 100);

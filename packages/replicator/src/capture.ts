@@ -5,6 +5,7 @@ import {
   type FlowKeyFields,
   FlowRecord,
 } from '@raftwall/flow-table';
+import { Admission } from './admission.ts';
 import { type CapturedTable, CaptureWindow } from './capture-window.ts';
 import type { Domain } from './domain.ts';
 import { FlowKeyProbe } from './flow-key-probe.ts';
@@ -36,21 +37,25 @@ export interface CaptureDependencies {
   readonly onLostSequence: () => void;
 }
 
-// IPS_SEEN_REPLY, IPS_ASSURED and IPS_DYING of nf_conntrack_common.h.
-const seenReply = 1 << 1;
-const assured = 1 << 2;
+// IPS_DYING of nf_conntrack_common.h.
 const dying = 1 << 9;
 const sequenceAdjust = FlowAttribute.sequenceAdjustOriginal | FlowAttribute.sequenceAdjustReply;
-const specialAttributes = FlowAttribute.master | FlowAttribute.labels | FlowAttribute.helper;
+const specialAttributes =
+  FlowAttribute.master |
+  FlowAttribute.labels |
+  FlowAttribute.helper |
+  FlowAttribute.synproxy |
+  sequenceAdjust;
 const newbornsRemembered = 1 << 17;
 /**
- * Notes of the NEW events of flows that were not admitted yet. `special` ones carried a master, labels or a helper, which
- * later events lack; a flow that is not remembered may have as well (rule K4).
+ * Notes of the events of flows that were not admitted yet. `special` ones carried a master, labels, a helper or what
+ * synproxy has done, which later events lack; a flow that is not remembered may have as well (rule K4).
  */
 const Newborn = { plain: 1, special: 2 } as const;
 
 /** Kernel events to flow operations, on the active node only. */
 export class Capture {
+  readonly admission: Admission;
   readonly #options: CaptureOptions;
   readonly #dependencies: CaptureDependencies;
   readonly #window: CaptureWindow;
@@ -69,6 +74,7 @@ export class Capture {
   ) {
     const { clock } = dependencies;
     this.#options = options;
+    this.admission = new Admission(options);
     this.#dependencies = dependencies;
     this.#window = new CaptureWindow(options, {
       ...dependencies,
@@ -203,30 +209,13 @@ export class Capture {
     this.#window.put(probe, PendingKind.delete, flow);
   }
 
-  /** Rule K4: what a flow must have shown to be worth replicating. */
-  isAdmitted(flow: FlowFields): boolean {
-    switch (this.#options.admit) {
-      case 'all':
-        return true;
-      case 'assured':
-        return (flow.status & assured) !== 0;
-      case 'replied':
-        return (flow.status & seenReply) !== 0;
-    }
-  }
-
-  /** Whether a flow that nobody answers is admitted once a later packet has shown that it lasts. */
-  get admitsUnreplied(): boolean {
-    return this.#options.admit === 'replied';
-  }
-
   #onNew(probe: FlowKeyProbe, flow: FlowFields): void {
     if (this.#held.size > 0) {
       this.#held.settle(probe.text());
       this.#probe.set(flow);
     }
     if (this.#window.isKnown(probe)) this.#recreate(probe, flow);
-    else if (!this.isAdmitted(flow)) {
+    else if (!this.admission.isAdmitted(flow)) {
       this.#dependencies.counters.notAdmitted += 1;
       const special = (flow.attributes & specialAttributes) !== 0;
       this.#newborns.remember(probe, special ? Newborn.special : Newborn.plain);
@@ -236,8 +225,10 @@ export class Capture {
 
   #onUpdate(probe: FlowKeyProbe, flow: FlowFields): void {
     if (this.#window.isKnown(probe)) this.#window.merge(probe, flow);
-    else if (!this.isAdmitted(flow)) this.#dependencies.counters.notAdmitted += 1;
-    else if (this.#isWhollyKnown(probe)) this.#create(probe, flow);
+    else if (!this.admission.isAdmitted(flow)) {
+      this.#dependencies.counters.notAdmitted += 1;
+      if (flow.attributes & specialAttributes) this.#newborns.remember(probe, Newborn.special);
+    } else if (this.#isWhollyKnown(probe)) this.#create(probe, flow);
     else this.#lookups.add(probe, flow);
   }
 
@@ -262,7 +253,7 @@ export class Capture {
 
   /** Rule K3: a flow that was worth replicating and is unknown has perhaps ended before its own NEW. */
   #onStrangerDestroyed(probe: FlowKeyProbe, flow: FlowFields): void {
-    if (!this.isAdmitted(flow) || this.#isFull) return;
+    if (!this.admission.isAdmitted(flow) || this.#isFull) return;
     this.#tombstones.add(probe);
     this.#lookups.add(probe, flow);
   }
@@ -292,7 +283,7 @@ export class Capture {
 
   /** Rule K2: a tuple that is born again is another flow, nothing of the old one is kept. */
   #recreate(probe: FlowKeyProbe, flow: FlowFields): void {
-    const admitted = this.isAdmitted(flow);
+    const admitted = this.admission.isAdmitted(flow);
     this.#window.put(probe, admitted ? PendingKind.replace : PendingKind.delete, flow);
     if (!admitted) this.#newborns.remember(probe, Newborn.special);
   }
@@ -311,7 +302,7 @@ export class Capture {
     if (entry.status & dying) return;
     const probe = this.#probe.set(entry);
     if (this.#window.isKnown(probe)) this.#learn(probe, entry);
-    else if (this.isAdmitted(entry)) this.#create(probe, entry);
+    else if (this.admission.isAdmitted(entry)) this.#create(probe, entry);
   }
 
   /** A helper that expects something may have rewritten its packet: the kernel announces no shift of sequence numbers. */

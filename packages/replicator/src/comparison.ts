@@ -177,9 +177,11 @@ export class Comparison {
 
   /** Rule K4: also by a later packet of a flow that nobody answers, which the dump before did not know of. */
   #isAdmitted(entry: FlowFields): boolean {
-    const { capture, deadlines, clock } = this.#dependencies;
-    if (capture.isAdmitted(entry)) return true;
-    if (!capture.admitsUnreplied || handshakes.has(entry.protocol)) return false;
+    const { deadlines, clock } = this.#dependencies;
+    const { admission } = this.#dependencies.capture;
+    if (admission.isAdmitted(entry)) return true;
+    if (!admission.admitsUnreplied || !admission.passes(entry)) return false;
+    if (handshakes.has(entry.protocol)) return false;
     const dumpTookMs = (this.#dumpedMs ?? this.#startMs) - this.#startMs;
     const slackSeconds = Math.ceil(dumpTookMs / 1000);
     return deadlines.hasMoved(this.#probe, clock.nowMs(), entry.timeoutSeconds, slackSeconds);

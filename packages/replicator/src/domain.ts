@@ -1,4 +1,4 @@
-import type { FlowFields } from '@raftwall/flow-table';
+import { FlowAttribute, type FlowFields } from '@raftwall/flow-table';
 import {
   AddressFamily,
   type Prefix,
@@ -18,6 +18,10 @@ export class Domain {
   readonly #protocols: Uint8Array;
   readonly #ignoredIpv4: readonly Ipv4Prefix[];
   readonly #ignoredIpv6: readonly Prefix[];
+  /** Null: every address will do. */
+  readonly #wanted: readonly Prefix[] | null;
+  /** Null: every zone will do. */
+  readonly #zones: ReadonlySet<number> | null;
   #excludedIpv4: ReadonlySet<number> = new Set();
   #excludedIpv6: readonly Uint8Array[] = [];
 
@@ -28,6 +32,9 @@ export class Domain {
     const ignored = options.ignorePrefixes.map(parsePrefix);
     this.#ignoredIpv4 = ignored.filter(isIpv4).map(ipv4Prefix);
     this.#ignoredIpv6 = ignored.filter((prefix) => !isIpv4(prefix));
+    const { onlyPrefixes, zones } = options;
+    this.#wanted = onlyPrefixes.length === 0 ? null : onlyPrefixes.map(parsePrefix);
+    this.#zones = zones.length === 0 ? null : new Set(zones);
     this.setMemberAddresses([]);
   }
 
@@ -43,6 +50,8 @@ export class Domain {
   /** Whether replication may create, change, report or delete this flow. */
   contains(flow: FlowFields): boolean {
     if (this.#protocols[flow.protocol] !== 1) return false;
+    if (this.#zones !== null && !this.#isInZone(flow, this.#zones)) return false;
+    if (this.#wanted !== null && !this.#touches(flow, this.#wanted)) return false;
     return isIpv4(flow)
       ? this.#isForeignIpv4(ipv4Word(flow.originalSource)) &&
           this.#isForeignIpv4(ipv4Word(flow.originalDestination)) &&
@@ -52,6 +61,23 @@ export class Domain {
           this.#isForeignIpv6(flow.originalDestination) &&
           this.#isForeignIpv6(flow.replySource) &&
           this.#isForeignIpv6(flow.replyDestination);
+  }
+
+  #isInZone(flow: FlowFields, zones: ReadonlySet<number>): boolean {
+    const isDirectional = (flow.attributes & FlowAttribute.zoneDirection) !== 0;
+    const isReplyZoned = isDirectional && flow.zoneDirection === 2;
+    return zones.has(flow.zone) || (isReplyZoned && zones.has(flow.replyZone));
+  }
+
+  #touches(flow: FlowFields, prefixes: readonly Prefix[]): boolean {
+    return prefixes.some(
+      (prefix) =>
+        prefix.family === flow.family &&
+        (prefixContains(prefix, flow.originalSource) ||
+          prefixContains(prefix, flow.originalDestination) ||
+          prefixContains(prefix, flow.replySource) ||
+          prefixContains(prefix, flow.replyDestination)),
+    );
   }
 
   #isForeignIpv4(word: number): boolean {

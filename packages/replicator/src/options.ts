@@ -4,6 +4,10 @@ export interface DomainOptions {
   readonly protocols: readonly number[];
   /** Flows with an end in one of these prefixes stay local. */
   readonly ignorePrefixes: readonly string[];
+  /** Only flows with an end in one of these prefixes are replicated; empty: all. */
+  readonly onlyPrefixes: readonly string[];
+  /** Only flows in one of these conntrack zones, in either direction, are replicated; empty: all. */
+  readonly zones: readonly number[];
   /** Addresses that VRRP moves: nobody's own. */
   readonly virtualAddresses: readonly string[];
   /** Where the members listen: the members' own links never belong to replication. */
@@ -16,8 +20,18 @@ export type Admit = 'replied' | 'assured' | 'all';
 /** What a delete by another program on the active node means (rule K16). */
 export type ForeignDeletesOption = 'replicate' | 'restore';
 
+/** A mark matches if it equals `value` in the bits of `mask`. */
+export interface MarkMatch {
+  readonly value: number;
+  readonly mask: number;
+}
+
 export interface CaptureOptions {
   readonly admit: Admit;
+  /** TCP flows are admitted in one of these states (enum tcp_conntrack); empty: in any. */
+  readonly tcpStates: readonly number[];
+  /** Flows are admitted with a mark that matches one of these; empty: with any. */
+  readonly marks: readonly MarkMatch[];
   readonly foreignDeletes: ForeignDeletesOption;
   /** Operations that end a window early: a batch is applied in one go on every node. */
   readonly windowOperationsMax: number;
@@ -39,6 +53,8 @@ export interface CaptureOptions {
 
 export const captureDefaults: CaptureOptions = {
   admit: 'replied',
+  tcpStates: [],
+  marks: [],
   foreignDeletes: 'replicate',
   windowOperationsMax: 2_000,
   windowMsMax: 5,

@@ -17,12 +17,26 @@ const PROTOCOL_NUMBERS = Object.freeze({
 
 type ProtocolName = keyof typeof PROTOCOL_NUMBERS;
 
+/** A mark matches if it equals `value` in the bits of `mask`. */
+export interface MarkMatch {
+  readonly value: number;
+  readonly mask: number;
+}
+
 /** What is replicated at all, before the domain of rule K1. */
 export interface CaptureFilter {
   /** IP protocol numbers, 0 to 255. */
   readonly protocols: readonly number[];
   /** Flows that touch one of these prefixes in either tuple are left alone; canonical text. */
   readonly ignoreAddresses: readonly string[];
+  /** Only flows that touch one of these prefixes in either tuple; canonical text; empty: all. */
+  readonly addresses: readonly string[];
+  /** Only flows in one of these conntrack zones; empty: all. */
+  readonly zones: readonly number[];
+  /** TCP flows are replicated from one of these states on (enum tcp_conntrack); empty: from any. */
+  readonly tcpStates: readonly number[];
+  /** Flows are replicated once their mark matches one of these; empty: with any mark. */
+  readonly marks: readonly MarkMatch[];
 }
 
 export interface CaptureOptions {
@@ -37,6 +51,7 @@ export interface CaptureOptions {
 
 /** As many as a kernel filter may name (`FILTER_VALUES_MAX` of `@raftwall/netlink`). */
 const protocolsMax = 200;
+const zonesMax = 200;
 const protocolNames = Object.keys(PROTOCOL_NUMBERS) as ProtocolName[];
 
 /** A protocol by its name, or by its number (ESP is 50). */
@@ -52,6 +67,46 @@ const protocol: Reader<number> = {
     return undefined;
   },
 };
+
+/** enum tcp_conntrack, by number. */
+const tcpStateNames = [
+  'none',
+  'syn_sent',
+  'syn_recv',
+  'established',
+  'fin_wait',
+  'close_wait',
+  'last_ack',
+  'time_wait',
+  'close',
+  'syn_sent2',
+] as const;
+
+const tcpStateName = oneOf(tcpStateNames);
+
+const tcpState: Reader<number> = {
+  allowed: tcpStateName.allowed,
+  read(value, at, faults) {
+    const name = tcpStateName.read(value, at, faults);
+    return name === undefined ? undefined : tcpStateNames.indexOf(name);
+  },
+};
+
+/** `VALUE/MASK` as iptables and conntrack write it, or a value alone, which then counts as a whole. */
+const markMatch: Reader<MarkMatch> = {
+  allowed: 'a mark such as 7, 0x10 or 0x10/0xf0, each number up to 0xffffffff',
+  read(value, at, faults) {
+    const text = typeof value === 'number' ? String(value) : value;
+    const match = typeof text === 'string' ? markPattern.exec(text) : null;
+    const [wanted, mask] = [Number(match?.[1]), Number(match?.[2] ?? 0xffffffff)];
+    if (match !== null && wanted <= 0xffffffff && mask <= 0xffffffff)
+      return { value: wanted, mask };
+    faults.add(at, `is ${describe(value)}`, markMatch.allowed);
+    return undefined;
+  },
+};
+
+const markPattern = /^(0x[0-9a-f]{1,8}|\d{1,10})(?:\/(0x[0-9a-f]{1,8}|\d{1,10}))?$/i;
 
 /** Keys of `capture.filter`. */
 const filterFields = {
@@ -72,6 +127,26 @@ const filterFields = {
       'ff00::/8',
       '255.255.255.255/32',
     ],
+  ),
+  addresses: defaulted(
+    'Only flows that touch one of these prefixes, in either tuple, are replicated; empty: all.',
+    list(ipPrefix, { min: 0, max: 1024 }),
+    [],
+  ),
+  zones: defaulted(
+    'Only flows in one of these conntrack zones are replicated; empty: all.',
+    list(integer(0, 65_535), { min: 0, max: zonesMax }),
+    [],
+  ),
+  tcpStates: defaulted(
+    'TCP flows are replicated from when they are in one of these states on; empty: from any.',
+    list(tcpState, { min: 0, max: tcpStateNames.length }),
+    [],
+  ),
+  marks: defaulted(
+    'Flows are replicated once their mark matches one of these, VALUE or VALUE/MASK; empty: with any mark.',
+    list(markMatch, { min: 0, max: 64 }),
+    [],
   ),
 };
 

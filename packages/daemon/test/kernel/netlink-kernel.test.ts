@@ -38,6 +38,8 @@ describe('NetlinkKernel', () => {
         tcpWindowTracking: 'liberal',
         eventBufferBytes: 1_000_000,
         protocols: [6, 17],
+        ignorePrefixes: [],
+        zones: [],
       },
       (error) => {
         throw error;

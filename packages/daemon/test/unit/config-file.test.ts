@@ -135,12 +135,41 @@ peers: { insecure: true }
             'ff00::/8',
             '255.255.255.255/32',
           ],
+          addresses: [],
+          zones: [],
+          tcpStates: [],
+          marks: [],
         },
         destroyHoldMs: 1000,
         foreignDeletes: 'replicate',
       },
       kernel: { maxEntries: null, eventBufferBytes: 67_108_864, tcpWindowTracking: 'liberal' },
       log: { level: 'info' },
+    });
+  });
+
+  it('reads the filter into what the kernel numbers', () => {
+    const { config } = parseConfig(
+      bent((it) => {
+        it.capture['filter'] = {
+          protocols: ['tcp', 50, 0],
+          addresses: ['10.0.0.0/8', 'FD00:0::/16'],
+          zones: [0, 7],
+          tcpStates: ['established', 'close_wait'],
+          marks: ['0x10/0xF0', 7, '4294967295'],
+        };
+      }),
+    );
+    expect(config.capture.filter).toMatchObject({
+      protocols: [6, 50, 0],
+      addresses: ['10.0.0.0/8', 'fd00::/16'],
+      zones: [0, 7],
+      tcpStates: [3, 5],
+      marks: [
+        { value: 0x10, mask: 0xf0 },
+        { value: 7, mask: 0xffffffff },
+        { value: 0xffffffff, mask: 0xffffffff },
+      ],
     });
   });
 
@@ -369,6 +398,41 @@ capture:
         it.capture['filter'] = { protocols: ['tpc'] };
       },
       'capture.filter.protocols[0]: is "tpc", did you mean tcp?',
+    ],
+    [
+      'a protocol number that is none',
+      (it) => {
+        it.capture['filter'] = { protocols: [256] };
+      },
+      'capture.filter.protocols[0]: is 256; allowed: icmp, tcp,',
+    ],
+    [
+      'an unknown TCP state',
+      (it) => {
+        it.capture['filter'] = { tcpStates: ['establisht'] };
+      },
+      'capture.filter.tcpStates[0]: is "establisht", did you mean established?',
+    ],
+    [
+      'a mark with a mask that is too long',
+      (it) => {
+        it.capture['filter'] = { marks: ['0x1/0x1ffffffff'] };
+      },
+      'capture.filter.marks[0]: is "0x1/0x1ffffffff"; allowed: a mark such as',
+    ],
+    [
+      'a mark beyond 32 bits',
+      (it) => {
+        it.capture['filter'] = { marks: [4_294_967_296] };
+      },
+      'capture.filter.marks[0]: is 4294967296; allowed: a mark such as',
+    ],
+    [
+      'a zone that there cannot be',
+      (it) => {
+        it.capture['filter'] = { zones: [65_536] };
+      },
+      'capture.filter.zones[0]: is 65536; allowed: a whole number',
     ],
     [
       'a limit that is no number',

@@ -54,11 +54,28 @@ const kinds = {
     return (sequence) =>
       raw.send(destination, Buffer.from(`\0\0\x08\0${String(sequence).padStart(8)}`, 'latin1'));
   },
-  other({ source, destination }, echo) {
-    const raw = new RawSocket(source, 253, (bytes, from) => {
-      if (sameHost(from, destination)) echo(number(bytes));
+  other({ source, destination, tos = 0 }, echo) {
+    const raw = new RawSocket(source, 253, (bytes, from, seenTos) => {
+      if (sameHost(from, destination) && seenTos === tos) echo(number(bytes));
     });
-    return (sequence) => raw.send(destination, text(sequence));
+    return (sequence) => raw.send(destination, text(sequence), tos);
+  },
+  /** UDP with a type of service. The answers of two flows with the same ports are told apart by what they bring back. */
+  markedUdp({ source, destination, port, localPort, tos }, echo) {
+    const raw = new RawSocket(source, 17, (bytes) => {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+      const [sequence, mark] = Buffer.from(bytes.subarray(8)).toString('latin1').split('@');
+      const isAnswer = view.getUint16(0) === port && view.getUint16(2) === localPort;
+      if (isAnswer && Number(mark) === tos) echo(Number(sequence));
+    });
+    return (sequence) => {
+      const payload = Buffer.from(`${sequence}@${tos}`);
+      const header = Buffer.alloc(8);
+      header.writeUInt16BE(localPort, 0);
+      header.writeUInt16BE(port, 2);
+      header.writeUInt16BE(8 + payload.length, 4);
+      raw.send(destination, Buffer.concat([header, payload]), tos);
+    };
   },
   sctp({ source, destination, port, localPort }, echo) {
     let associated = false;

@@ -4,11 +4,13 @@ import { LineProcess } from './line-process.ts';
 /** A flow from host A; `localPort` is also the id of ICMP, and means nothing to protocols without ports. */
 export interface ProtocolFlow {
   readonly label: string;
-  readonly kind: 'tcp' | 'udp' | 'icmp' | 'sctp' | 'gre' | 'other';
+  readonly kind: 'tcp' | 'udp' | 'icmp' | 'sctp' | 'gre' | 'other' | 'markedUdp';
   readonly source: string;
   readonly destination: string;
   readonly localPort: number;
   readonly port: number;
+  /** Type of service of its packets, by which rules can tell flows of equal tuples apart; `other` and `markedUdp`. */
+  readonly tos?: number;
 }
 
 interface Progress {
@@ -64,6 +66,17 @@ export class ProtocolFlows {
     this.#client.close();
     this.#server.close();
   }
+}
+
+/** The active firewall loses power; each flow that its successor knows goes on, and nothing else gets through. */
+export async function surviveCrash(cluster: Cluster, flows: ProtocolFlows): Promise<void> {
+  await admitNoNewFlows(cluster);
+  await flows.goOn();
+  const loser = cluster.holder!;
+  cluster.timeline.note(`${loser.id} loses power`, 'fault');
+  await loser.powerLoss();
+  await cluster.waitTakeover(loser);
+  await flows.goOn();
 }
 
 /** From now on no firewall lets a flow in that its kernel does not know: only known flows go on. */

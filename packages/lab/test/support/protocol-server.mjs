@@ -41,7 +41,7 @@ function answerSctp(raw, bytes, from) {
 
 for (const local of ['0.0.0.0', '::']) {
   for (const protocol of PORTLESS) {
-    const raw = new RawSocket(local, protocol, (bytes, from) => raw.send(from, bytes));
+    const raw = new RawSocket(local, protocol, (bytes, from, tos) => raw.send(from, bytes, tos));
   }
   const sctp = new RawSocket(local, SCTP, (bytes, from) => answerSctp(sctp, bytes, from));
 }

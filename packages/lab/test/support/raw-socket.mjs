@@ -3,6 +3,9 @@ import koffi from 'koffi';
 const library = koffi.load(null);
 const socket = library.func('int socket(int domain, int type, int protocol)');
 const bind = library.func('int bind(int fd, void *address, uint length)');
+const setsockopt = library.func(
+  'int setsockopt(int fd, int level, int name, void *value, uint length)',
+);
 const sendto = library.func(
   'intptr_t sendto(int fd, void *data, size_t length, int flags, void *address, uint addressLength)',
 );
@@ -12,6 +15,8 @@ const recvfrom = library.func(
 
 const SOCK_RAW_NONBLOCK = 3 | 0o4000;
 const POLL_MS = 10;
+const IPPROTO_IP = 0;
+const IP_TOS = 1;
 
 const addressBytes = (text) => {
   if (!text.includes(':')) return Uint8Array.from(text.split('.').map(Number));
@@ -36,7 +41,7 @@ export class RawSocket {
   #fd;
   #ipv4;
 
-  /** `onPacket(payload, from)`: what lies behind the IP header, and whom it is from. */
+  /** `onPacket(payload, from, tos)`: what lies behind the IP header, whom it is from, and its type of service (IPv4). */
   constructor(local, protocol, onPacket) {
     this.#ipv4 = !local.includes(':');
     this.#fd = socket(this.#ipv4 ? 2 : 10, SOCK_RAW_NONBLOCK, protocol);
@@ -48,7 +53,8 @@ export class RawSocket {
   }
 
   /** To an address as text, or as `onPacket` was given one. A full or broken link loses packets, as links do. */
-  send(to, payload) {
+  send(to, payload, tos = 0) {
+    if (this.#ipv4) setsockopt(this.#fd, IPPROTO_IP, IP_TOS, Uint32Array.of(tos), 4);
     const address = typeof to === 'string' ? socketAddress(to) : to;
     sendto(this.#fd, Uint8Array.from(payload), payload.length, 0, address, address.length);
   }
@@ -60,7 +66,8 @@ export class RawSocket {
       const length = recvfrom(this.#fd, bytes, bytes.length, 0, from, Uint32Array.of(28));
       if (length < 0) return;
       const header = this.#ipv4 ? (bytes[0] & 15) * 4 : 0;
-      onPacket(bytes.subarray(header, Number(length)), from.subarray(0, this.#ipv4 ? 16 : 28));
+      const sender = from.subarray(0, this.#ipv4 ? 16 : 28);
+      onPacket(bytes.subarray(header, Number(length)), sender, this.#ipv4 ? bytes[1] : 0);
     }
   }
 }

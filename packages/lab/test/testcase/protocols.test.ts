@@ -1,6 +1,6 @@
 import { it } from 'vitest';
 import { plan } from '../../src/index.ts';
-import { admitNoNewFlows, type ProtocolFlow, ProtocolFlows } from '../support/protocol-flows.ts';
+import { type ProtocolFlow, ProtocolFlows, surviveCrash } from '../support/protocol-flows.ts';
 import { tablesAgree } from '../support/tables.ts';
 import { withCluster } from '../support/with-cluster.ts';
 
@@ -82,13 +82,7 @@ it('a live flow of every protocol and kind of NAT goes on after the power loss o
     for (const source of [plan.hostA, PLAIN_A, plan.hostA6, PLAIN_A6]) {
       await tablesAgree(cluster, { source, timeoutMs: 10_000 });
     }
-    await admitNoNewFlows(cluster);
-    await flows.goOn();
-    const loser = cluster.holder!;
-    cluster.timeline.note(`${loser.id} loses power`, 'fault');
-    await loser.powerLoss();
-    await cluster.waitTakeover(loser);
-    await flows.goOn();
+    await surviveCrash(cluster, flows);
     flows.close();
   });
 });

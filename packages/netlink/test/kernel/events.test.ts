@@ -4,10 +4,11 @@ import {
   ConntrackKind,
   EventListener,
   type EventListenerOptions,
+  formatAddress,
   Protocol,
 } from '@raftwall/netlink';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { l4, setTuples } from '../support/entries.ts';
+import { l4, setAddress, setTuples } from '../support/entries.ts';
 import { KernelClient } from '../support/kernel-client.ts';
 import { CountingMetrics } from '../support/metrics.ts';
 import { TestRouter } from '../support/namespace.ts';
@@ -159,6 +160,71 @@ describe('the filter', () => {
     });
     await listener!.barrier();
     expect(events.map(({ entry }) => entry.protocol)).toEqual([Protocol.udp, Protocol.udp]);
+  });
+});
+
+describe('the filter of addresses and zones', () => {
+  const make = (source: string, destination: string, zone = 0): ConntrackEntry => {
+    const entry = udpFlow(7);
+    entry.zone = zone;
+    setTuples(entry, [source, destination, l4(7, 9)], [destination, source, l4(9, 7)]);
+    return entry;
+  };
+  const heard = async (entries: ConntrackEntry[]): Promise<string[]> => {
+    for (const entry of entries) {
+      expect([...(await kernel.run((batch) => void batch.create(entry))).errnos]).toEqual([0]);
+      await kernel.run((batch) => batch.delete(entry));
+    }
+    await listener!.barrier();
+    return entries.map(({ family, originalSource }) => formatAddress(family, originalSource));
+  };
+  const prefix = (text: string, bits: number) => {
+    const cell = new Uint8Array(16);
+    setAddress(cell, text);
+    return { bytes: text.includes(':') ? cell : cell.slice(0, 4), bits };
+  };
+
+  it.each([
+    ['10.9.0.1', '10.8.0.1', '10.9.0.0', 16],
+    ['10.8.0.1', '10.9.0.1', '10.9.0.1', 32],
+    ['10.255.0.1', '10.8.0.1', '10.128.0.0', 9],
+    ['fd09::1', 'fd08::1', 'fd09::', 16],
+    ['fd08::1', 'fd09:1:2:3:4:5:6:7', 'fd09:1:2:3:4:5:6:0', 112],
+    ['fe80::1', 'fd08::1', 'fe80::', 10],
+  ])(
+    'drops a flow from %s to %s, which touches %s/%i, and its neighbours not',
+    async (source, destination, text, bits) => {
+      const others = [
+        make('10.8.0.1', '10.7.0.1'),
+        make('fd08::1', 'fd07::1'),
+        make('10.127.0.1', '11.0.0.1'),
+      ];
+      const { events } = listen({ ignorePrefixes: [prefix(text, bits)], ignorePortIds: [1] });
+      const sent = await heard([make(source, destination), ...others]);
+      expect(events).toHaveLength(2 * others.length);
+      const seen = events.map(({ entry }) => formatAddress(entry.family, entry.originalSource));
+      expect(seen).toEqual(sent.slice(1).flatMap((it) => [it, it]));
+    },
+  );
+
+  it('lets every family of a long list of prefixes find its block', async () => {
+    const many = Array.from({ length: 100 }, (_, index) => prefix(`10.${index + 100}.0.0`, 16));
+    const ignorePrefixes = [...many, prefix('fd09::', 16)];
+    const { events } = listen({ ignorePrefixes, protocols: [17], zones: [3] });
+    await heard([
+      make('10.150.0.1', '10.7.0.1'),
+      make('10.7.0.1', '10.199.0.1'),
+      make('fd09::1', 'fd07::1'),
+      make('fd08::1', 'fd07::1', 3),
+      make('10.8.0.1', '10.7.0.1', 3),
+    ]);
+    expect(events.map(({ entry }) => entry.family)).toEqual([10, 10, 2, 2]);
+  });
+
+  it('lets flows of the wanted zones through, and those that do not say', async () => {
+    const { events } = listen({ zones: [3, 5] });
+    await heard([3, 4, 5, 0].map((zone) => make('10.9.0.1', '10.9.0.2', zone)));
+    expect(events.map(({ entry }) => entry.zone)).toEqual([3, 3, 5, 5, 0, 0]);
   });
 });
 

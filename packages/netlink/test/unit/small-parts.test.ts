@@ -97,9 +97,21 @@ describe('options', () => {
 
 describe('eventFilter', () => {
   it('is nothing when there is nothing to filter, and grows by one comparison a value', () => {
-    expect(eventFilter({ ignorePortIds: [], protocols: [] })).toBeNull();
-    const one = eventFilter({ ignorePortIds: [1], protocols: [] })!;
-    const three = eventFilter({ ignorePortIds: [1, 2, 3], protocols: [] })!;
+    const nothing = { ignorePortIds: [], protocols: [], ignorePrefixes: [], zones: [] };
+    expect(eventFilter(nothing)).toBeNull();
+    const one = eventFilter({ ...nothing, protocols: [1] })!;
+    const three = eventFilter({ ...nothing, protocols: [1, 2, 3] })!;
     expect(three.length - one.length).toBe(16);
+  });
+
+  it('leaves out the prefixes that the kernel has no room for', () => {
+    const nothing = { ignorePortIds: [], protocols: [], ignorePrefixes: [], zones: [] };
+    for (const bytes of [4, 16]) {
+      const prefix = { bytes: new Uint8Array(bytes), bits: bytes * 8 };
+      const ignorePrefixes = new Array<typeof prefix>(1024).fill(prefix);
+      const program = eventFilter({ ...nothing, ignorePrefixes, zones: [7], protocols: [6] })!;
+      expect(program.length / 8).toBeGreaterThan(3400);
+      expect(program.length / 8).toBeLessThan(4096);
+    }
   });
 });

@@ -254,6 +254,8 @@ export class FakeNode implements Consensus {
       domain: {
         protocols: [1, 6, 17],
         ignorePrefixes: ['127.0.0.0/8'],
+        onlyPrefixes: [],
+        zones: [],
         virtualAddresses: ['192.168.0.100', '192.168.1.100'],
         peerAddresses: ['10.77.0.1', '10.77.0.2', '10.77.0.3'],
       },
