@@ -259,7 +259,8 @@ function decodeHelper(view: DataView, at: number, end: number, entry: ConntrackE
         name += String.fromCharCode(character);
       }
       entry.helper = name;
-      entry.attributes |= ConntrackAttribute.helper;
+      // No helper has no name; nothing behind this package could carry one.
+      if (name !== '') entry.attributes |= ConntrackAttribute.helper;
     }
     next += (length + 3) & ~3;
   }

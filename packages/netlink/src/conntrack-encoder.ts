@@ -53,7 +53,7 @@ export function writeKey(
   if (direction === 'original') {
     writeOriginal(writer, entry);
   } else {
-    const zone = entry.zoneDirection === 2 ? entry.replyZone : -1;
+    const zone = zoneDirectionOf(entry) === 2 ? entry.replyZone : -1;
     const at = writer.openNest(Cta.tupleReply);
     writeAddresses(writer, entry.family, entry.replySource, entry.replyDestination);
     writeL4(writer, entry.protocol, entry.replyL4);
@@ -74,7 +74,7 @@ export function writeNewEntry(
   liberal: boolean,
 ): void {
   writeOriginal(writer, entry);
-  const zone = entry.zoneDirection === 2 ? entry.replyZone : -1;
+  const zone = zoneDirectionOf(entry) === 2 ? entry.replyZone : -1;
   const at = writer.openNest(Cta.tupleReply);
   writeAddresses(writer, entry.family, entry.originalDestination, entry.originalSource);
   writeL4(writer, entry.protocol, inverseL4(entry.protocol, entry.originalL4));
@@ -146,7 +146,7 @@ function writeMutable(
 }
 
 function writeOriginal(writer: MessageWriter, entry: ConntrackFields): void {
-  const zone = entry.zoneDirection === 1 ? entry.zone : -1;
+  const zone = zoneDirectionOf(entry) === 1 ? entry.zone : -1;
   const at = writer.openNest(Cta.tupleOriginal);
   writeAddresses(writer, entry.family, entry.originalSource, entry.originalDestination);
   writeL4(writer, entry.protocol, entry.originalL4);
@@ -160,8 +160,13 @@ function writeMaster(writer: MessageWriter, entry: ConntrackFields): void {
   closeTuple(writer, at, -1);
 }
 
+/** As every field it counts only if its attribute is set: a reused cell has what it had of another flow. */
+function zoneDirectionOf(entry: ConntrackFields): number {
+  return entry.attributes & ConntrackAttribute.zoneDirection ? entry.zoneDirection : 0;
+}
+
 function writeZone(writer: MessageWriter, entry: ConntrackFields): void {
-  if (entry.zoneDirection === 0 && entry.zone !== 0) writer.attributeU16(Cta.zone, entry.zone);
+  if (zoneDirectionOf(entry) === 0 && entry.zone !== 0) writer.attributeU16(Cta.zone, entry.zone);
 }
 
 function closeTuple(writer: MessageWriter, at: number, zone: number): void {

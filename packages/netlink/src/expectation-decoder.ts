@@ -160,6 +160,8 @@ function decodeWord(
   if (end - at !== 4) return false;
   const value = view.getUint32(at);
   if (type === CtaExpect.timeout) into.timeoutSeconds = value;
+  // There are three flags, and a helper has a handful of policies.
+  else if (value > 255) return false;
   else if (type === CtaExpect.flags) into.flags = value;
   else into.policy = value;
   return true;

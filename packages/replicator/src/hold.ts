@@ -1,4 +1,4 @@
-import type { FlowFields } from '@raftwall/flow-table';
+import { FlowAttribute, type FlowFields } from '@raftwall/flow-table';
 import type { ApplierOptions } from './options.ts';
 
 // enum tcp_conntrack: the only state whose timeout is its own on a standby too.
@@ -6,8 +6,9 @@ const tcpEstablished = 3;
 // FIN_WAIT to CLOSE.
 const tcpClosing = new Set([4, 5, 6, 7, 8]);
 const protocolTcp = 6;
-// IPS_FIXED_TIMEOUT of nf_conntrack_common.h.
+// IPS_FIXED_TIMEOUT and IPS_OFFLOAD of nf_conntrack_common.h.
 const fixedTimeout = 1 << 10;
+const offload = 1 << 14;
 
 /** Less than this may come from rounding. */
 const movedSecondsMin = 2;
@@ -31,13 +32,13 @@ export class Hold {
   /** Timeout with which a standby injects the flow: the protocol's own for ESTABLISHED TCP, else longer than it has left. */
   timeoutSeconds(flow: FlowFields): number {
     const { tcpEstablishedSeconds, holdSeconds } = this.#options;
-    return isEstablishedTcp(flow) ? tcpEstablishedSeconds : flow.timeoutSeconds + holdSeconds;
+    return isEstablishedTcp(flow) ? tcpEstablishedSeconds : leftSeconds(flow) + holdSeconds;
   }
 
   /** A hold that ran down, or was undone by a packet, is due to be restored. */
   isDue(row: FlowFields, entry: FlowFields): boolean {
     const wanted = Math.min(this.timeoutSeconds(row), this.#options.holdSeconds);
-    return entry.timeoutSeconds < wanted / 2;
+    return isTimed(entry) && entry.timeoutSeconds < wanted / 2;
   }
 
   /** The kernel lets nobody change the life of this entry. */
@@ -50,7 +51,7 @@ export class Hold {
     const { tcpEstablishedSeconds, rearmedSecondsMin } = this.#options;
     if (isEstablishedTcp(flow)) return tcpEstablishedSeconds;
     const isClosing = flow.protocol === protocolTcp && tcpClosing.has(flow.tcpState);
-    return Math.max(flow.timeoutSeconds, isClosing ? 1 : rearmedSecondsMin);
+    return Math.max(leftSeconds(flow), isClosing ? 1 : rearmedSecondsMin);
   }
 
   /**
@@ -59,21 +60,31 @@ export class Hold {
    */
   isHeld(row: FlowFields, entry: FlowFields): boolean {
     if (isEstablishedTcp(row) || isEstablishedTcp(entry) || this.isFixed(entry)) return false;
+    if (!isTimed(entry)) return false;
     const heldSecondsMin = 0.4 * this.#options.holdSeconds;
     return entry.timeoutSeconds > Math.max(heldSecondsMin, this.rearmedSeconds(row));
   }
 
   /** Whether the flow's end has moved so far that the others must know: by more than a quarter of its timeout. */
   hasMoved(row: FlowFields, entry: FlowFields): boolean {
-    if (isEstablishedTcp(row) || isEstablishedTcp(entry)) return false;
-    const moved = Math.abs(entry.timeoutSeconds - row.timeoutSeconds);
-    return (
-      moved >= movedSecondsMin && 4 * moved > Math.max(entry.timeoutSeconds, row.timeoutSeconds)
-    );
+    if (isEstablishedTcp(row) || isEstablishedTcp(entry) || !isTimed(entry)) return false;
+    const moved = Math.abs(entry.timeoutSeconds - leftSeconds(row));
+    return moved >= movedSecondsMin && 4 * moved > Math.max(entry.timeoutSeconds, leftSeconds(row));
   }
 }
 
 /** Whether the protocol's own long timeout counts, which is no hold and neither touched nor re-armed. */
 function isEstablishedTcp(flow: FlowFields): boolean {
-  return flow.protocol === protocolTcp && flow.tcpState === tcpEstablished;
+  if (flow.protocol !== protocolTcp) return false;
+  // The kernel tells neither state nor timeout of a flow in a flowtable; only established ones get there.
+  if (flow.attributes & FlowAttribute.tcp) return flow.tcpState === tcpEstablished;
+  return (flow.status & offload) !== 0;
+}
+
+function isTimed(flow: FlowFields): boolean {
+  return (flow.attributes & FlowAttribute.timeout) !== 0;
+}
+
+function leftSeconds(flow: FlowFields): number {
+  return isTimed(flow) ? flow.timeoutSeconds : 0;
 }

@@ -80,6 +80,7 @@ export class Injector {
     if (length === 0 || this.#dependencies.mode() !== 'standby') return;
     const sent = this.#cell(this.#batch.count);
     readFlowKey(key, 0, sent);
+    sent.attributes = 0;
     this.#verbs[this.#batch.count] = Verb.delete;
     this.#batch.delete(sent);
   }

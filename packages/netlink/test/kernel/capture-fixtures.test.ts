@@ -1,11 +1,14 @@
+import { spawn } from 'node:child_process';
 import { release } from 'node:os';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { eventFilter, NETLINK_NETFILTER, NetlinkSocket } from '@raftwall/netlink';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeDumpRequest } from '../../src/dump-request.ts';
 import { MessageWriter } from '../../src/message-writer.ts';
 import { writeHexFile } from '../support/hex-file.ts';
 import { KernelClient } from '../support/kernel-client.ts';
-import { TestRouter } from '../support/namespace.ts';
+import { type TestNamespace, TestRouter } from '../support/namespace.ts';
 import { ping } from '../support/ping.ts';
 
 const capturing = process.env['RAFTWALL_CAPTURE_FIXTURES'] === '1';
@@ -56,6 +59,35 @@ const scenarios = [
   ['icmp6-events', 58, 'ping', 'ping fd02::2 with id 4321'],
 ] as const;
 
+const rawScenarios = [
+  ['sctp4-events', 132, 'sctp'],
+  ['gre4-events', 47, 'gre'],
+  ['unknown4-events', 253, 'other'],
+] as const;
+
+/** The scripts of the lab send what there are no sockets for. */
+function script(host: TestNamespace, name: string, args: readonly string[]) {
+  const file = fileURLToPath(new URL(`../../../lab/test/support/${name}.mjs`, import.meta.url));
+  const child = spawn('ip', ['netns', 'exec', host.name, process.execPath, file, ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return { child, line: async () => String((await lines.next()).value) };
+}
+
+/** Sends packets of that kind until they are answered. */
+async function exchange(kind: string): Promise<void> {
+  const ends = { source: '10.1.0.2', destination: '10.2.0.2', localPort: 4007, port: 7100 };
+  const server = script(net.server, 'protocol-server', ['7100']);
+  await server.line();
+  const client = script(net.client, 'protocol-client', [JSON.stringify([{ kind, ...ends }])]);
+  for (let echoed = 0; echoed === 0; ) {
+    client.child.stdin!.write('report\n');
+    echoed = JSON.parse(await client.line())[0].echoed;
+  }
+  for (const { child } of [client, server]) child.kill('SIGKILL');
+}
+
 const nothing = { ignorePortIds: [], protocols: [], ignorePrefixes: [], zones: [] };
 
 describe.runIf(capturing)(
@@ -75,6 +107,43 @@ describe.runIf(capturing)(
       const datagrams = receiveAll(socket);
       socket.close();
       writeHexFile(name, `kernel ${release()}: ${words}; then the flow was deleted`, datagrams);
+    });
+
+    it.each(rawScenarios)('%s', async (name, protocol, kind) => {
+      net.router.run('conntrack -F');
+      const socket = new NetlinkSocket({
+        protocol: NETLINK_NETFILTER,
+        namespace: net.router.path,
+        filter: eventFilter({ ...nothing, protocols: [protocol] }),
+        groups: [1, 2, 3],
+      });
+      await exchange(kind);
+      expect(await deleteAll(protocol)).toBeGreaterThan(0);
+      const datagrams = receiveAll(socket);
+      socket.close();
+      const comment = `${kind} from 10.1.0.2 to 10.2.0.2 by raw packets, ports 4007 and 7100`;
+      writeHexFile(name, `kernel ${release()}: ${comment}; then the flow was deleted`, datagrams);
+    });
+
+    it('ftp4-expectations', async () => {
+      net.router.run('conntrack -F');
+      net.router.run('iptables -w -t raw -A PREROUTING -p tcp --dport 21 -j CT --helper ftp');
+      const server = script(net.server, 'ftp-server', ['21']);
+      await server.line();
+      const client = script(net.client, 'ftp-client', ['10.2.0.2', '21', '10.1.0.2']);
+      await client.line();
+      const groups = [4, 6];
+      const place = { namespace: net.router.path, groups };
+      const socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER, ...place });
+      for (const command of ['port 30001', 'get file']) {
+        client.child.stdin!.write(`${command}\n`);
+        await client.line();
+      }
+      const datagrams = receiveAll(socket);
+      socket.close();
+      for (const { child } of [client, server]) child.kill('SIGKILL');
+      const comment = 'expectation of an active FTP transfer to 10.1.0.2:30001, made and used';
+      writeHexFile('ftp4-expectations', `kernel ${release()}: ${comment}`, datagrams);
     });
 
     it('nat-mark-zone-dump', async () => {

@@ -30,4 +30,10 @@ export const FIXTURES = [
   'icmp4-events',
   'icmp6-events',
   'nat-mark-zone-dump',
+  'sctp4-events',
+  'gre4-events',
+  'unknown4-events',
+  'ftp4-expectations',
+  'dccp4-dump',
+  'offload4-dump',
 ] as const;

@@ -61,7 +61,7 @@ const entries: fc.Arbitrary<ConntrackEntry> = fc
       dccpSequenceHigh: word,
       dccpSequenceLow: word,
       labels: fc.uint8Array({ minLength: 16, maxLength: 16 }),
-      helper: fc.string({ unit: fc.constantFrom(...'abcxyz-09'), maxLength: 15 }),
+      helper: fc.string({ unit: fc.constantFrom(...'abcxyz-09'), minLength: 1, maxLength: 15 }),
       positions: fc.tuple(word, word, word, word, word, word),
       synproxyInitialSequence: word,
       synproxyInitialTimestamp: word,
@@ -185,6 +185,24 @@ describe('encoding and decoding', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  it('a direction of the zone that the entry does not say it has is not sent', () => {
+    const entry = new ConntrackEntry();
+    entry.protocol = Protocol.udp;
+    for (const direction of [1, 2]) {
+      Object.assign(entry, {
+        zone: 7,
+        zoneDirection: direction,
+        replyZone: 9,
+        attributes: A.reply,
+      });
+      const batch = new CommandBatch();
+      batch.create(entry);
+      const [found] = decode(batch);
+      expect([found!.zone, found!.zoneDirection]).toEqual([7, 0]);
+      expect(attributesOf(batch).has(Cta.zone)).toBe(true);
+    }
   });
 
   it('any batch is a row of whole messages with running sequences', () => {

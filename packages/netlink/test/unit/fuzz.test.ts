@@ -45,6 +45,27 @@ describe('bytes that are not what they should be', () => {
     void fc.assert(property, { numRuns: 3000 });
   });
 
+  it('never make expectations throw, read outside or run for ever', () => {
+    const [made] = readHexFile('ftp4-expectations');
+    void fc.assert(
+      fc.property(changes, fc.integer({ min: 200, max: 500 }), (list, length) => {
+        let told = 0;
+        const cursor = new ConntrackCursor(guarded(mutate(made!, list, length)), {
+          onExpectation: (_, { helper, nextHelper, flags, policy, natDirection }) => {
+            told++;
+            expect(helper.length).toBeLessThanOrEqual(15);
+            expect(nextHelper.length).toBeLessThanOrEqual(31);
+            expect(Math.max(flags, policy)).toBeLessThanOrEqual(255);
+            expect([-1, 0, 1]).toContain(natDirection);
+          },
+        });
+        while (cursor.next());
+        expect(told + cursor.malformed + cursor.shown).toBeLessThanOrEqual(made!.length / 16 + 1);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
   it('of any kind are counted or skipped', () => {
     void fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { CommandBatch } from '../../src/command-batch.ts';
 import { ConntrackAttribute } from '../../src/conntrack-attribute.ts';
 import { ConntrackCursor, ConntrackKind } from '../../src/conntrack-cursor.ts';
+import type { ConntrackEntry } from '../../src/conntrack-entry.ts';
+import type { ConntrackExpectation } from '../../src/conntrack-expectation.ts';
 import { SingleDatagram } from '../../src/datagram-source.ts';
 import { formatAddress } from '../../src/ip-address.ts';
 import { Nat, natOf } from '../../src/nat-mapping.ts';
@@ -98,6 +101,107 @@ describe('events captured from a kernel', () => {
     expect(new Set(rows.map(({ original }) => original))).toEqual(
       new Set([`${client} ${server} ${word}`]),
     );
+  });
+});
+
+describe('protocols beyond TCP, UDP and ICMP', () => {
+  /** Entries of a fixture, as copies. */
+  function entriesOf(name: string): { kind: number; entry: ConntrackEntry }[] {
+    const source = new SingleDatagram();
+    const cursor = new ConntrackCursor(source);
+    const found: { kind: number; entry: ConntrackEntry }[] = [];
+    for (const bytes of readHexFile(name)) {
+      source.of(bytes);
+      while (cursor.next()) {
+        found.push({ kind: cursor.kind, entry: structuredClone({ ...cursor.entry }) });
+      }
+    }
+    expect(cursor.malformed).toBe(0);
+    return found;
+  }
+  const { new: made, update, destroy } = ConntrackKind;
+  const A = ConntrackAttribute;
+
+  it('sctp4-events: the handshake with both verification tags; the end has the state alone', () => {
+    const rows = entriesOf('sctp4-events');
+    expect(rows.map(({ kind }) => kind)).toEqual([made, update, update, update, destroy]);
+    // COOKIE_WAIT twice, since INIT ACK changes nothing but the reply; COOKIE_ECHOED, ESTABLISHED.
+    expect(rows.map(({ entry }) => entry.sctpState)).toEqual([1, 2, 3, 4, 4]);
+    const { entry } = rows[3]!;
+    expect(entry.originalL4).toBe(l4(4007, 7100));
+    expect(entry.sctpVerificationTagOriginal).toBe(0x05e14e01);
+    expect(entry.sctpVerificationTagReply).toBe(0x0c11e417);
+    expect(rows[4]!.entry.attributes & A.sctp).toBe(A.sctp);
+    expect(rows[4]!.entry.sctpVerificationTagOriginal).toBe(0);
+  });
+
+  it.each([
+    ['gre4-events', 47],
+    ['unknown4-events', 253],
+  ])('%s: no keys or ports, no state', (name, protocol) => {
+    const rows = entriesOf(name);
+    expect(rows.map(({ kind }) => kind)).toEqual([made, update, destroy]);
+    for (const { entry } of rows) {
+      expect([entry.protocol, entry.originalL4, entry.replyL4]).toEqual([protocol, 0, 0]);
+      expect(entry.attributes).toBe(A.reply | A.status | A.timeout);
+      expect(natOf(entry)).toBe(Nat.none);
+    }
+  });
+
+  it('dccp4-dump: state, role and handshake sequence, padded or not; and no ports from a kernel without DCCP', () => {
+    const [plain, padded, portless] = entriesOf('dccp4-dump').map(({ entry }) => entry);
+    for (const entry of [plain!, padded!]) {
+      expect(entry.attributes & A.dccp).toBe(A.dccp);
+      expect([entry.dccpState, entry.dccpRole]).toEqual([4, 1]);
+      expect([entry.dccpSequenceHigh, entry.dccpSequenceLow]).toEqual([0x1234, 0x56789abc]);
+      expect(entry.originalL4).toBe(l4(4005, 7005));
+    }
+    expect(portless!.attributes & A.dccp).toBe(0);
+    expect([portless!.protocol, portless!.originalL4]).toEqual([33, 0]);
+  });
+
+  it('offload4-dump: neither timeout nor state, and what cannot be set is stripped from a copy of it', () => {
+    const flows = entriesOf('offload4-dump').map(({ entry }) => entry);
+    expect(flows).toHaveLength(2);
+    for (const entry of flows) {
+      expect(entry.attributes).toBe(A.reply | A.status | A.mark);
+      expect(entry.status & 0x4000).toBe(0x4000);
+      expect(natOf(entry)).toBe(Nat.source);
+      const batch = new CommandBatch({ timeoutSecondsDefault: 77 });
+      batch.create(entry);
+      const source = new SingleDatagram().of(batch.bytes, batch.length);
+      const cursor = new ConntrackCursor(source);
+      expect(cursor.next()).toBe(true);
+      expect(cursor.entry.status).toBe(0xe);
+      expect(cursor.entry.timeoutSeconds).toBe(77);
+      expect(cursor.entry.attributes & A.tcp).toBe(0);
+    }
+  });
+});
+
+describe('expectations captured from a kernel', () => {
+  it('ftp4-expectations: from any port of the server to the announced one, made and used', () => {
+    const source = new SingleDatagram();
+    const heard: [number, ConntrackExpectation][] = [];
+    const cursor = new ConntrackCursor(source, {
+      onExpectation: (kind, it) => heard.push([kind, structuredClone({ ...it })]),
+    });
+    for (const bytes of readHexFile('ftp4-expectations')) {
+      source.of(bytes);
+      expect(cursor.next()).toBe(false);
+    }
+    expect(cursor.malformed).toBe(0);
+    expect(heard.map(([kind]) => kind)).toEqual([ConntrackKind.new, ConntrackKind.destroy]);
+    for (const [, it] of heard) {
+      expect(formatAddress(2, it.master.originalSource)).toBe(C4);
+      expect(it.master.originalL4 & 0xffff).toBe(21);
+      expect(formatAddress(2, it.source)).toBe(S4);
+      expect(formatAddress(2, it.destination)).toBe(C4);
+      expect([it.protocol, it.l4, it.maskL4]).toEqual([6, 30_001, 0xffff]);
+      expect(formatAddress(2, it.maskSource)).toBe('255.255.255.255');
+      expect([it.helper, it.natDirection, it.flags]).toEqual(['ftp', -1, 0]);
+      expect(it.timeoutSeconds).toBeGreaterThan(290);
+    }
   });
 });
 
