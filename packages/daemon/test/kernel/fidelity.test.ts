@@ -42,6 +42,7 @@ class Machine {
         namespace: `/run/netns/${this.name}`,
         // As it is: liberal would add flags of its own.
         tcpWindowTracking: 'strict',
+        eventBufferBytes: 1_000_000,
         protocols: [],
         ignorePrefixes: [],
         zones: [],
