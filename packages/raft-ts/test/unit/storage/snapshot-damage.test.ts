@@ -178,6 +178,20 @@ describe('a damaged directory', () => {
     expect(String(replaced)).toContain('not the one that is current');
   });
 
+  it('a chunk that is whole and shorter, as an earlier attempt may have left it, is corruption', async () => {
+    const shorten = (images: Map<string, Buffer>): void => {
+      const chunk = images.get(snapshot)!.subarray(headerBytes);
+      chunk.writeUInt32LE(100, 4);
+      chunk.writeUInt32LE(crc32(chunk.subarray(4, 116)), 0);
+    };
+    expect(await damagedBy(shorten)).toMatchObject({ path: snapshot, offset: headerBytes });
+    const disk = await diskWith(true);
+    const open = storeOn(disk);
+    await open.open();
+    shorten(disk.images());
+    await expect(read(open.pin()!, 0, 10)).rejects.toThrow(StorageCorruptionError);
+  });
+
   it('a newer format is said to be one', async () => {
     for (const [name, bytes] of [
       [snapshot, headerBytes],

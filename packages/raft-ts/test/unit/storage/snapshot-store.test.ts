@@ -354,21 +354,27 @@ describe('a disk that refuses', () => {
     },
   );
 
-  it('a pointer of which nobody knows whether it is durable keeps both files', async () => {
-    const directory = newDirectory();
-    const disk = new FaultyFileSystem(nodeFileSystem);
-    const store = new FileSnapshotStore({ directory, clusterId: 'c' }, { fileSystem: disk });
-    await store.open();
-    await create(store, 3, [other]);
-    disk.add({ call: 'syncDirectory', nth: 2, effect: { kind: 'error', code: 'EIO' } });
-    await expect(create(store, 8, [big])).rejects.toThrow(StorageFailedError);
-    await store.close();
-    expect(snapshotsIn(directory)).toHaveLength(2);
-    const again = new FileSnapshotStore({ directory, clusterId: 'c' });
-    expect((await again.open())?.lastIndex).toBe(8);
-    expect(isSame(await currentContent(again), big)).toBe(true);
-    await again.close();
-  });
+  it.each(['made', 'received'])(
+    'a pointer of which nobody knows whether it is durable keeps both files, also when one was %s',
+    async (how) => {
+      const directory = newDirectory();
+      const disk = new FaultyFileSystem(nodeFileSystem);
+      const store = new FileSnapshotStore({ directory, clusterId: 'c' }, { fileSystem: disk });
+      await store.open();
+      await create(store, 3, [other]);
+      const writer = how === 'made' ? null : await receive(store, metaOf(8, big));
+      if (writer !== null) await write(writer, big);
+      disk.add({ call: 'syncDirectory', nth: 2, effect: { kind: 'error', code: 'EIO' } });
+      const next = how === 'made' ? create(store, 8, [big]) : finish(writer!);
+      await expect(next).rejects.toThrow(StorageFailedError);
+      await store.close();
+      expect(snapshotsIn(directory)).toHaveLength(2);
+      const again = new FileSnapshotStore({ directory, clusterId: 'c' });
+      expect((await again.open())?.lastIndex).toBe(8);
+      expect(isSame(await currentContent(again), big)).toBe(true);
+      await again.close();
+    },
+  );
 
   it.each([
     { call: 'write', isResumed: false },
