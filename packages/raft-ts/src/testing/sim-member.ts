@@ -291,7 +291,7 @@ export class SimMember {
       this.id,
       invariants,
       () => this.#observe(),
-      () => this.#passTime(),
+      this.#restorationTime(),
     );
     if (this.#checkpoint !== null) this.#stateMachine.load(this.#checkpoint.content);
     this.#snapshots = this.#world.plan.hasSnapshots ? snapshots : null;
@@ -428,16 +428,17 @@ export class SimMember {
     };
   }
 
-  /** About as long as a few syncs. */
-  #passTime(): Promise<void> {
+  /** About as long as a few syncs, and for ever when this life ends before. */
+  #restorationTime(): () => Promise<void> {
     const { clock, random, plan } = this.#world;
-    return new Promise((resolve) => {
-      const over = this.#alive(() => {
-        clock.needTurn();
-        resolve();
+    const inLife = this.#inLife();
+    return () =>
+      new Promise((resolve) => {
+        clock.setTimer(random.between(0, 3 * plan.syncMsMax), () => {
+          clock.needTurn();
+          inLife(resolve);
+        });
       });
-      clock.setTimer(random.between(0, 3 * plan.syncMsMax), over);
-    });
   }
 
   /** What a message promises must be durable before it leaves (Raft paper, figure 2), and a stopped member is silent. */
