@@ -4,7 +4,9 @@ import type { RaftState } from '../core/state.ts';
 import type { ClusterConfig, Entry, HardState, Index, LogId, NodeId, Term } from '../core/types.ts';
 
 /** Thrown when a run of the simulator breaks a property of Raft; the message names the property. */
-export class InvariantError extends Error {}
+export class InvariantError extends Error {
+  override readonly name = 'InvariantError';
+}
 
 interface Seen {
   readonly entry: Entry;

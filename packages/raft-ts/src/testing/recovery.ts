@@ -2,6 +2,7 @@ import { isVoter, membersOf } from '../core/quorum.ts';
 import type { RaftState } from '../core/state.ts';
 import type { Index, Term } from '../core/types.ts';
 import { InvariantError } from './invariants.ts';
+import type { SimClients } from './sim-clients.ts';
 import type { FaultDependencies, SimFaults } from './sim-faults.ts';
 import type { SimMember } from './sim-member.ts';
 import type { Workload } from './workload.ts';
@@ -14,6 +15,7 @@ export interface RecoveryOptions {
 interface RecoveryDependencies extends FaultDependencies {
   readonly faults: SimFaults;
   readonly workload: Workload;
+  readonly clients: SimClients;
   /** Lets virtual time pass. */
   readonly play: (forMs: number) => Promise<void>;
 }
@@ -96,7 +98,9 @@ export class Recovery {
    * (pre-vote and leader stickiness, dissertation 4.2.3 and 9.6).
    */
   async #stayCalm(): Promise<void> {
-    const { faults, network, coverage } = this.#parts;
+    const { faults, network, coverage, clients, random } = this.#parts;
+    // Without proposals the logs of all stay equal, so that only the rules about leaders can refuse their votes.
+    if (random.chance(0.5)) clients.stop();
     await this.#agreeSoon();
     const deaf = this.#drawDeaf();
     const term = this.#leaderTerm();

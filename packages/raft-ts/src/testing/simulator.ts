@@ -108,6 +108,7 @@ export class Simulator {
         ...parts,
         faults: this.#faults,
         workload: this.#workload,
+        clients: this.#clients,
         play: (forMs) => this.#play(forMs),
       },
     );
@@ -222,9 +223,16 @@ export class Simulator {
   }
 
   async #closeAll(): Promise<void> {
-    const closing = this.#members.map(({ node }) => node?.close());
-    await this.#play(1_000);
-    await Promise.all(closing);
+    let isClosed = false;
+    const closing = Promise.all(this.#members.map(({ node }) => node?.close())).finally(() => {
+      isClosed = true;
+    });
+    // Disks take their time, and there may be no other event that would let it pass.
+    while (!isClosed) {
+      await new Promise(setImmediate);
+      await this.#play(1);
+    }
+    await closing;
   }
 
   /** @throws {InvariantError} If what the clients saw has no order that registers allow. */
