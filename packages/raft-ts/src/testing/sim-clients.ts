@@ -82,8 +82,11 @@ export class SimClients {
       kind: random.pick(['get', 'get', 'put', 'cas']),
       register: this.#pickRegister(),
     };
-    if (call.kind === 'get') this.#get(random.pick(up), call.register);
-    else this.#write(random.pick(up), call.kind, call.register);
+    // A leader that is none any more is where stale answers would come from.
+    const leaders = up.filter(({ state }) => state?.role === 'leader');
+    const member = random.pick(leaders.length > 0 && random.chance(0.4) ? leaders : up);
+    if (call.kind === 'get') this.#get(member, call.register);
+    else this.#write(member, call.kind, call.register);
   }
 
   #get(member: SimMember, { key, history }: Register): void {

@@ -1,15 +1,50 @@
+import { guards } from '../mutation/guards.ts';
 import type { Patch } from './compiled-sources.ts';
 
-/** A rule of the library, and how to break it. */
+/** A rule of the library, how to break it, and what the simulator must say then. */
 export interface BrokenRule {
   readonly rule: string;
   readonly patches: readonly Patch[];
+  /** So many seeds must be enough: several times what it took when this was written. */
+  readonly seedsMax: number;
+  readonly found: RegExp;
+  /** Runs that can see it; as the seed draws when absent. */
+  readonly choice?: { readonly disk?: boolean; readonly membership?: boolean };
 }
+
+/** The guards that keep known bugs away, by their names in `test/mutation/guards.ts`. */
+const brokenGuards: readonly (readonly [guard: string, seedsMax: number, found: RegExp])[] = [
+  ['a vote answer waits until it is durable', 20, /names term|vote that is not durable/],
+  ['a vote request waits until the own vote is durable', 20, /names term/],
+  ['commit only what the request vouches for', 20, /commit beyond the log|committed/],
+  ['a conflict cuts the tail', 40, /appended entry is not the next one|log matching/],
+  ['a failed append stops the member', 60, /durable/],
+  ['an acknowledgement waits until its entries are durable', 20, /before it is durable/],
+  ['the leader counts itself when its append is done', 20, /without a majority/],
+  [
+    'no change before the former one is committed',
+    600,
+    /committed|majority|leader completeness|out of order|election safety/,
+  ],
+  ['every leader leaves a committed joint configuration', 60, /no agreement/],
+  ['both halves of a joint configuration', 60, /without a majority|committed|leader/],
+  ['a majority is more than half', 60, /without a majority|committed|leader/],
+  ['learners do not count', 120, /without a majority|committed/],
+  ['a read round waits for a commit of the own term', 120, /not linearizable|stale read/],
+];
 
 const patch = (file: string, from: string, to: string): Patch => ({ file: `${file}.ts`, from, to });
 
-/** Rules beside the guards against known bugs (`test/mutation/guards.ts`). */
-export const ownRules: readonly BrokenRule[] = [
+const ownRules: readonly BrokenRule[] = [
+  {
+    rule: 'only entries of the own term are committed by counting (Raft paper, figure 8)',
+    patches: [
+      patch('core/state', '(entryTerm, leaderTerm) => entryTerm === leaderTerm', '() => true'),
+    ],
+    seedsMax: 1_500,
+    found: /leader completeness|committed entries change|state machine safety|committed entry/,
+    choice: { disk: false, membership: false },
+  },
   {
     rule: 'a vote is given once in a term',
     patches: [
@@ -19,6 +54,8 @@ export const ownRules: readonly BrokenRule[] = [
         'return true;',
       ),
     ],
+    seedsMax: 20,
+    found: /voted for|vote that is not durable|election safety/,
   },
   {
     rule: 'a vote is given only to a log that is up to date',
@@ -34,59 +71,55 @@ export const ownRules: readonly BrokenRule[] = [
         'answer(state, message, isFree);',
       ),
     ],
+    seedsMax: 120,
+    found: /leader completeness|committed/,
   },
   {
     rule: 'nobody helps to replace a leader that is heard',
-    patches: [patch('core/voter', '|| isSticky(state, message);', ';')],
+    patches: [patch('core/voter', ' || isSticky(state, message);', ';')],
+    seedsMax: 400,
+    found: /replaced without cause/,
   },
   {
     rule: 'who hears nobody asks before it raises the term',
     patches: [
       patch('core/candidate', '(state.options.preVote || state.tornLog) && !isTransfer', 'false'),
     ],
+    seedsMax: 40,
+    found: /replaced without cause/,
   },
   {
     rule: 'the vote of a torn member counts only when all grant (L3)',
     patches: [
-      patch(
-        'core/candidate',
-        "return message.tornLog ? 'granted-torn' : 'granted';",
-        "return 'granted';",
-      ),
-      patch(
-        'core/candidate',
-        "return state.tornLog ? 'granted-torn' : 'granted';",
-        "return 'granted';",
-      ),
+      patch('core/candidate', "message.tornLog ? 'granted-torn' : 'granted'", "'granted'"),
+      patch('core/candidate', "state.tornLog ? 'granted-torn' : 'granted'", "'granted'"),
     ],
+    seedsMax: 200,
+    found: /leader completeness|committed/,
   },
   {
     rule: 'a torn member starts in a new term (L3)',
     patches: [patch('core/state', 'this.term++;', '')],
+    seedsMax: 120,
+    found: /voted for|committed|leader completeness|no agreement/,
   },
   {
     rule: 'a read waits until a quorum has answered its round',
-    patches: [patch('core/leader', 'state.reads.confirm(confirmedRound(state))', 'state.reads.confirm(Infinity)')],
-  },
-  {
-    rule: 'a read waits until its index is applied',
     patches: [
       patch(
-        'testing/sim-member',
-        'await this.#applied(await node.readIndex());',
-        'await node.readIndex();',
+        'core/leader',
+        'state.reads.confirm(confirmedRound(state))',
+        'state.reads.confirm(Number.MAX_VALUE)',
       ),
     ],
+    seedsMax: 1_000,
+    found: /not linearizable|stale read/,
   },
   {
     rule: 'a proposal that comes twice is taken once',
     patches: [patch('node/requests', 'if (!this.#inbox.admits(from, requestId)) return;', '')],
-  },
-  {
-    rule: 'a request of a term before the start is not taken again',
-    patches: [
-      patch('node/requests', 'if (term !== undefined && term <= this.#bornTerm) return;', ''),
-    ],
+    seedsMax: 40,
+    found: /in the log twice|overtook/,
   },
   {
     rule: 'the last group is written again on open (L1)',
@@ -97,13 +130,12 @@ export const ownRules: readonly BrokenRule[] = [
         'await dataSyncAsync(fileSystem, log.segments.at(-1)!.file);',
       ),
     ],
+    seedsMax: 600,
+    found: /forgot its durable entry|is damaged|was synced, but/,
+    choice: { disk: true },
   },
   {
-    rule: 'what lies behind a torn group is marked (L3)',
-    patches: [patch('storage/log-opening', 'vote.state.tornLog || log.isTorn', 'false')],
-  },
-  {
-    rule: 'term and vote come before the entries (L2)',
+    rule: 'term and vote are written before the entries (L2)',
     patches: [
       patch(
         'storage/segment-log-store',
@@ -111,15 +143,35 @@ export const ownRules: readonly BrokenRule[] = [
         '',
       ),
     ],
+    seedsMax: 60,
+    found: /forgot its durable term or vote/,
+    choice: { disk: true },
   },
   {
-    rule: 'an answer waits for the sync',
+    rule: 'a group is answered when it is synced (L1)',
     patches: [
       patch(
         'storage/segment-log-store',
         'fileSystem.dataSync(segment.file, (syncError) => {',
-        '((done) => done(null))((syncError) => {',
+        '((done: (error: null) => void) => done(null))((syncError: Error | null) => {',
       ),
     ],
+    seedsMax: 120,
+    found: /forgot its durable entry|is damaged|was synced, but/,
+    choice: { disk: true },
   },
+];
+
+function ofGuard(name: string, seedsMax: number, found: RegExp): BrokenRule {
+  const guard = guards.find((other) => other.guard === name);
+  if (guard === undefined) throw new Error(`test/mutation/guards.ts has no guard: ${name}`);
+  const patches = guard.edits.map(({ file, find, replace }) => {
+    return { file: file.replace(/^src\//, ''), from: find, to: replace };
+  });
+  return { rule: `B${guard.bug} ${name}`, patches, seedsMax, found };
+}
+
+export const brokenRules: readonly BrokenRule[] = [
+  ...ownRules,
+  ...brokenGuards.map(([name, seedsMax, found]) => ofGuard(name, seedsMax, found)),
 ];

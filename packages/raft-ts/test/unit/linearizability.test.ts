@@ -3,6 +3,7 @@ import {
   findViolations,
   HistoryTooAmbiguousError,
   isLinearizable,
+  judgeHistories,
   type RegisterOperation,
   registerModel,
   type Timed,
@@ -128,6 +129,29 @@ describe('findViolations', () => {
       ['bad', [during(0, 1, put('a')), during(2, 3, get(null))]],
     ]);
     expect(findViolations(histories)).toEqual(['bad']);
+  });
+});
+
+describe('judgeHistories', () => {
+  const ambiguous = [
+    ...Array.from({ length: 12 }, (_, i) => during(0, 1, put(`${i}`))),
+    during(2, 3, get('x')),
+  ];
+  const histories = new Map<string, History>([
+    ['good', [during(0, 1, put('a')), during(2, 3, get('a'))]],
+    ['ambiguous', ambiguous],
+    ['bad', [during(0, 1, put('a')), during(2, 3, get(null))]],
+  ]);
+
+  it('tells apart what is wrong and what it could not decide', () => {
+    expect(judgeHistories(histories, 1_000)).toEqual({
+      violations: ['bad'],
+      undecided: ['ambiguous'],
+    });
+  });
+
+  it('decides with a higher limit what it gave up before', () => {
+    expect(judgeHistories(histories)).toEqual({ violations: ['ambiguous', 'bad'], undecided: [] });
   });
 });
 
