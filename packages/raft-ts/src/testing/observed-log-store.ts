@@ -16,6 +16,7 @@ export class ObservedLogStore implements LogStore {
   readonly #observer: LogObserver;
   #hardState: HardState;
   #lastIndex: Index;
+  #isOver = false;
 
   constructor(inner: LogStore, restored: RestoredState, observer: LogObserver) {
     this.#inner = inner;
@@ -34,11 +35,17 @@ export class ObservedLogStore implements LogStore {
     return this.#lastIndex;
   }
 
+  /** The process is gone: what still runs of it in promises reaches the log no more. */
+  end(): void {
+    this.#isOver = true;
+  }
+
   open(): Promise<RestoredState> {
     return this.#inner.open();
   }
 
   append(batch: AppendBatch, done: (error: Error | null) => void): void {
+    if (this.#isOver) return;
     this.#observer.onAppend(batch);
     // What is about to be cut no longer counts.
     if (batch.reset !== null) this.#lastIndex = 0;
@@ -65,6 +72,7 @@ export class ObservedLogStore implements LogStore {
   }
 
   compact(index: Index): Promise<void> {
+    if (this.#isOver) return Promise.resolve();
     return this.#inner.compact(index);
   }
 

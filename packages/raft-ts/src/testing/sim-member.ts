@@ -1,4 +1,3 @@
-import type { Message, RaftMessage } from '../core/message.ts';
 import { RaftCore } from '../core/raft.ts';
 import type { CommitRule, RaftState } from '../core/state.ts';
 import type { Index, NodeId } from '../core/types.ts';
@@ -21,6 +20,7 @@ import type { FaultPlan } from './fault-plan.ts';
 import { InvariantError, type Invariants } from './invariants.ts';
 import { MemberClock } from './member-clock.ts';
 import { ObservedLogStore } from './observed-log-store.ts';
+import { checkPromise } from './promises.ts';
 import type { Random } from './random.ts';
 import type { SimClock } from './sim-clock.ts';
 import type { SimNetwork } from './sim-network.ts';
@@ -51,20 +51,6 @@ export type Phase = 'down' | 'opening' | 'up' | 'failed' | 'refused';
 interface Waiter {
   readonly index: Index;
   readonly resolve: () => void;
-}
-
-/** These are questions of clients or to a possible electorate: they promise nothing. */
-const promiseless: ReadonlySet<string> = new Set([
-  'pre-vote',
-  'pre-vote-response',
-  'propose',
-  'read-index',
-  'transfer',
-  'forward-response',
-]);
-
-function isPromise(message: Message): message is RaftMessage {
-  return !promiseless.has(message.kind);
 }
 
 function isOfDisk(error: unknown): boolean {
@@ -165,6 +151,7 @@ export class SimMember {
     this.#phase = 'down';
     this.node = null;
     this.#core = null;
+    this.#store?.end();
     this.#store = null;
     this.#snapshots = null;
     this.#stateMachine = null;
@@ -322,9 +309,11 @@ export class SimMember {
 
   #watch(node: RaftNode<Outcome>): void {
     const { coverage, fail, onLeader, trace } = this.#world;
+    const { life } = this;
+    const isAlive = () => life === this.life;
     node.on('failed', fail);
-    node.on('storageFailed', (error) => this.#onStorageFailed(error));
-    node.on('applied', (index) => this.#onApplied(index));
+    node.on('storageFailed', (error) => isAlive() && this.#onStorageFailed(error));
+    node.on('applied', (index) => isAlive() && this.#onApplied(index));
     node.on('snapshotInstalled', ({ lastIndex }) => {
       trace(() => `${this.id} is restored to ${lastIndex}`);
       coverage.add('snapshot installed');
@@ -386,6 +375,7 @@ export class SimMember {
   }
 
   #transport(transport: Transport): Transport {
+    const { life } = this;
     return {
       ...transport,
       start: (receive, onSnapshot) => {
@@ -402,7 +392,10 @@ export class SimMember {
         });
       },
       send: (message) => {
-        this.#checkPromise(message);
+        // What still runs of a dead process in promises reaches nobody.
+        if (life !== this.life) return;
+        if (this.#phase !== 'up') throw new InvariantError(`${this.id} speaks after it stopped`);
+        checkPromise(message, this.#store!);
         transport.send(message);
       },
     };
@@ -439,24 +432,6 @@ export class SimMember {
           inLife(resolve);
         });
       });
-  }
-
-  /** What a message promises must be durable before it leaves (Raft paper, figure 2), and a stopped member is silent. */
-  #checkPromise(message: Message): void {
-    if (this.#phase !== 'up') throw new InvariantError(`${this.id} speaks after it stopped`);
-    if (!isPromise(message)) return;
-    const { hardState, lastIndex } = this.#store!;
-    const { term, votedFor } = hardState;
-    const isNow = message.term === term;
-    if (message.term > term) {
-      throw new InvariantError(`${this.id} names term ${message.term}, ${term} is durable`);
-    }
-    if (message.kind === 'append-response' && message.success && message.index > lastIndex) {
-      throw new InvariantError(`${this.id} acknowledges ${message.index} before it is durable`);
-    }
-    if (message.kind === 'vote-response' && message.granted && isNow && votedFor !== message.to) {
-      throw new InvariantError(`${this.id} tells a vote that is not durable`);
-    }
   }
 
   #ownClock(): Clock {
