@@ -363,6 +363,23 @@ describe('K9 absence', () => {
       expect([node.table.size, node.kernel.count()]).toEqual([0, 0]);
   });
 
+  it('K9 absence proves little: a member that is not in contact vouches for nothing', async () => {
+    const cluster = await activeCluster();
+    cluster.node('fw1').kernel.born(flowOf({ sport: 1 }));
+    await cluster.clock.advance(500);
+    for (const node of cluster.nodes) {
+      node.kill();
+      node.kernel.reboot();
+      node.kernelIncarnation = 'boot-2';
+    }
+    const [fw1, fw2, fw3] = ['fw1', 'fw2', 'fw3'].map((id) => cluster.node(id));
+    fw3!.connected = false;
+    await fw1!.start();
+    await fw2!.start();
+    await cluster.clock.advance(5_000);
+    for (const node of [fw1!, fw2!]) expect([node.table.size, node.kernel.count()]).toEqual([0, 0]);
+  });
+
   it('K9 absence proves little: one member whose kernel lived on vouches for the flows of all', async () => {
     const cluster = await activeCluster();
     cluster.node('fw1').kernel.born(flowOf({ sport: 1 }));
