@@ -164,9 +164,7 @@ export const guards: readonly Guard[] = [
   {
     bug: 14,
     guard: 'the configuration goes with its entry',
-    edits: [
-      edit('core/state', 'if (this.configs.truncate(from)) this.isConfigChanged = true;', ''),
-    ],
+    edits: [edit('core/state', 'this.configs.truncate(from)', 'false')],
   },
   {
     bug: 14,

@@ -54,7 +54,7 @@ describe('quorum', { timeout: 120_000 }, () => {
         const reached = new Map(Object.entries(match));
         expect(quorumIndex(config, (id) => reached.get(id) ?? 0)).toBe(naiveIndex(config, reached));
       }),
-      { numRuns: 10_000 },
+      { numRuns: 100_000 },
     );
   });
 
@@ -85,7 +85,7 @@ describe('quorum', { timeout: 120_000 }, () => {
         const cast = new Map(Object.entries(record));
         expect(voteResult(config, (id) => cast.get(id))).toBe(naiveVote(config, cast));
       }),
-      { numRuns: 10_000 },
+      { numRuns: 100_000 },
     );
   });
 });
