@@ -17,6 +17,7 @@ import { addDashboardRoutes } from './routes/dashboard.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addFlowRoutes } from './routes/flows.ts';
 import { addHealthRoutes } from './routes/health.ts';
+import { addMemberRoutes } from './routes/members.ts';
 import { addMetricsRoutes } from './routes/metrics.ts';
 import type { RouteContext } from './routes/route-context.ts';
 import { addStatusRoutes } from './routes/status.ts';
@@ -60,6 +61,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<App> {
   addActivationRoutes(app, dependencies);
   addVerifyRoutes(app, dependencies);
   addChangeRoutes(app, dependencies);
+  addMemberRoutes(app, dependencies);
   addEventRoutes(app, dependencies);
   await addDashboardRoutes(app, dependencies);
   app.get('/openapi.json', { config: { role: 'open' }, schema: { hide: true } }, () =>

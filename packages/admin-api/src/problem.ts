@@ -31,6 +31,8 @@ const KINDS = {
   'not-ready': { status: 503, title: 'The node is not ready' },
   'no-quorum': { status: 503, title: 'The cluster has no quorum' },
   'transfer-failed': { status: 409, title: 'The transfer failed' },
+  'not-leader': { status: 409, title: 'The node does not lead' },
+  'member-change-failed': { status: 409, title: 'The members did not change' },
   'not-active': { status: 409, title: 'The node is not the active node' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The media type is not understood' },

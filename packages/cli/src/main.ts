@@ -4,7 +4,7 @@ import { runVerb, type VerbOptions } from './commands/verbs.ts';
 import { createClient, type GlobalOptions, type Run } from './context.ts';
 import { UsageError } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { createProgram } from './program.ts';
+import { commandsBelow, createProgram } from './program.ts';
 import type { Terminal } from './terminal.ts';
 import { asksForVerb, createVerbProgram, givenVerbs } from './verb-program.ts';
 
@@ -52,7 +52,7 @@ function chooseCommand(argv: readonly string[], environment: Environment): Choic
     choice = { run, options: command.optsWithGlobals() };
   });
   mute(program, environment);
-  for (const command of program.commands) mute(command, environment);
+  for (const command of commandsBelow(program)) mute(command, environment);
   program.parse(argv, { from: 'user' });
   return choice;
 }

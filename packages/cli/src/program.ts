@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { activations, members, transfer, verify } from './commands/cluster.ts';
+import { activations, changeMembers, members, transfer, verify } from './commands/cluster.ts';
 import { type FlowFilterOptions, flows } from './commands/flows.ts';
 import { status, statusWhenReady } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
@@ -29,9 +29,7 @@ export function createProgram(choose: Choose): Command {
   addFlows(add).action((options: FlowFilterOptions, command: Command) =>
     choose(flows(onlyFilters(options)), command),
   );
-  add('members', 'the members of the cluster').action((_options, command) =>
-    choose(members, command),
-  );
+  addMembers(add, choose);
   add('activations', 'which node became active when, and who was refused').action(
     (_options, command) => choose(activations, command),
   );
@@ -65,6 +63,37 @@ const FILTERS = [
   'mark',
   'limit',
 ] as const;
+
+/** All commands, each followed by those below it. */
+export function commandsBelow(program: Command): readonly Command[] {
+  return program.commands.flatMap((command) => [command, ...commandsBelow(command)]);
+}
+
+type Add = (synopsis: string, description: string) => Command;
+
+/** `members`, and below it what changes them. */
+function addMembers(add: Add, choose: Choose): void {
+  const list = add('members', 'the members of the cluster; below it, what changes them').action(
+    (_options, command: Command) => choose(members, command),
+  );
+  const below = (synopsis: string, description: string) =>
+    addGlobalOptions(list.command(synopsis).description(description)).allowExcessArguments(false);
+  below(
+    'add <node> <address>',
+    'add a member (host:port) that has no vote yet; ask the leader',
+  ).action((id: string, address: string, _options, command: Command) =>
+    choose(changeMembers({ kind: 'add', id, address }), command),
+  );
+  const changes = {
+    promote: 'give a member that is level a vote',
+    remove: 'remove a member; it comes back only with an empty data directory',
+  };
+  for (const [kind, description] of Object.entries(changes)) {
+    below(`${kind} <node>`, description).action((id: string, _options, command: Command) =>
+      choose(changeMembers({ kind: kind as 'promote' | 'remove', id }), command),
+    );
+  }
+}
 
 function addFlows(add: (synopsis: string, description: string) => Command): Command {
   return add('flows', 'the replicated flows, in the style of conntrack -L; --json gives NDJSON')

@@ -1,5 +1,5 @@
 import type { Command, Option } from 'commander';
-import { createProgram } from './program.ts';
+import { commandsBelow, createProgram } from './program.ts';
 import { createVerbProgram } from './verb-program.ts';
 
 const HEAD = `# Command line of raftwall
@@ -33,7 +33,7 @@ export function cliReference(): string {
   const program = createProgram(() => {});
   const globals = program.options.filter((option) => option.long !== '--version');
   const globalFlags = new Set(globals.map((option) => option.long));
-  const commands = program.commands.map((command) => commandText(command, globalFlags));
+  const commands = commandsBelow(program).map((command) => commandText(command, globalFlags));
   return [
     HEAD,
     '## Options of every command\n',
@@ -51,7 +51,8 @@ export function cliReference(): string {
 function commandText(command: Command, globals: ReadonlySet<string | undefined>): string {
   const own = command.options.filter((option) => !globals.has(option.long));
   const names = command.registeredArguments.map((argument) => ` <${argument.name()}>`);
-  const heading = `### ${command.name()}${names.join('')}\n\n${sentence(command.description())}\n`;
+  const above = command.parent?.parent ? `${command.parent.name()} ` : '';
+  const heading = `### ${above}${command.name()}${names.join('')}\n\n${sentence(command.description())}\n`;
   return own.length === 0 ? heading : `${heading}\n${optionTable(own)}`;
 }
 

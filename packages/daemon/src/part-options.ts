@@ -24,12 +24,16 @@ export function raftOptions(config: DaemonConfig): RaftNodeOptions {
   const { heartbeatMs, electionTimeoutMsMin, electionTimeoutMsMax } = config.cluster.timing;
   return {
     id: config.node.id,
-    members: Object.fromEntries(
-      config.cluster.members.map(({ id, address }) => [id, address.text]),
-    ),
+    members: founders(config),
     timing: { heartbeatMs, electionTimeoutMsMin, electionTimeoutMsMax },
     proposalTimeoutMs,
   };
+}
+
+/** A joining member has no say before the log of the others has given it one. */
+function founders({ cluster, node }: DaemonConfig): Readonly<Record<string, string>> {
+  const listed = cluster.members.filter(({ id }) => !node.join || id !== node.id);
+  return Object.fromEntries(listed.map(({ id, address }) => [id, address.text]));
 }
 
 export function segmentLogOptions(config: DaemonConfig): SegmentLogSettings {

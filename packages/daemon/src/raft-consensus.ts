@@ -1,4 +1,4 @@
-import type { Consensus, ConsensusStatus, Outcome } from '@raftwall/replicator';
+import type { Consensus, ConsensusStatus, MemberChange, Outcome } from '@raftwall/replicator';
 import type { RaftNode } from 'raft-ts';
 
 /** The replicated log, behind the port that the replicator declares. */
@@ -19,6 +19,12 @@ export class RaftConsensus implements Consensus {
 
   transferLeadership(target: string): Promise<void> {
     return this.#raft.transferLeadership(target);
+  }
+
+  async changeMembers(change: MemberChange): Promise<void> {
+    if (change.kind === 'add') await this.#raft.addLearner(change.id, change.address);
+    else if (change.kind === 'promote') await this.#raft.promote(change.id);
+    else await this.#raft.removeMember(change.id);
   }
 
   status(): ConsensusStatus {

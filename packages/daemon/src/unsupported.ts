@@ -25,7 +25,6 @@ export function refuseUnsupported(config: DaemonConfig): void {
     if (used) faults.push(`${key}: this version does not support it yet; ${instead}`);
   };
   refuse(node.witness, 'node.witness', 'run a third firewall as a full member');
-  refuse(node.join, 'node.join', 'name all members in cluster.members when the cluster is made');
   refuse(vrrp !== null && vrrp.mode !== 'follow', 'vrrp.mode', 'use follow');
   refuse(vrrp !== null && vrrp.groups.length > 1, 'vrrp.groups', 'name one group');
   if (faults.length > 0) throw new UnsupportedConfigError(faults);

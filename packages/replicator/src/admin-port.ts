@@ -1,3 +1,4 @@
+import type { MemberChange } from './ports.ts';
 import type { NodeStatus } from './status.ts';
 
 /** One end of a flow as people read it. `sport`/`dport` are absent for protocols without ports. */
@@ -80,6 +81,8 @@ export interface AdminRefusal extends Error {
     | 'not-ready'
     | 'no-quorum'
     | 'transfer-failed'
+    | 'not-leader'
+    | 'member-change-failed'
     | 'not-active'
     | 'unsupported';
 }
@@ -93,6 +96,8 @@ export interface AdminPort {
   activations(): readonly ActivationView[];
   /** Moves leadership and, where VRRP follows, the virtual address, once the target is level. Rejects with an `AdminRefusal`. */
   transfer(target: string): Promise<void>;
+  /** Changes who is a member; only the leader does it. Rejects with an `AdminRefusal`. */
+  changeMembers(change: MemberChange): Promise<void>;
   /** Compares kernel and table of every member, and the tables; `repair` mends the kernels first. Rejects with an `AdminRefusal`. */
   verify(repair: boolean): Promise<VerifyReport>;
   /** Runs a full reconcile of the kernel and resolves when it is done. */

@@ -10,7 +10,7 @@ import type {
 import { CommandKind, encodeCommand } from './command.ts';
 import { RefusalError } from './errors.ts';
 import { compileQuery, viewFlow } from './flow-view.ts';
-import type { ConsensusMember } from './ports.ts';
+import type { ConsensusMember, MemberChange } from './ports.ts';
 import type { Replicator } from './replicator.ts';
 import type { GroupStatus, MemberStatus, NodeStatus, VrrpStatus } from './status.ts';
 
@@ -123,6 +123,21 @@ export class Admin implements AdminPort {
 
   reconcile(reason: string): Promise<void> {
     return this.#replicator.reconcileNow(reason);
+  }
+
+  async changeMembers(change: MemberChange): Promise<void> {
+    const { consensus } = this.#replicator.parts;
+    const { role, leader, members } = consensus.status();
+    if (role !== 'leader') {
+      const whom = leader === null ? 'nobody is known to lead' : `ask ${leader}, which leads`;
+      throw new RefusalError('not-leader', `members are changed on the leader: ${whom}`);
+    }
+    if (change.kind !== 'add' && !members.some(({ id }) => id === change.id)) {
+      throw new RefusalError('unknown-member', `${change.id} is no member`);
+    }
+    await consensus.changeMembers(change).catch((cause) => {
+      throw new RefusalError('member-change-failed', (cause as Error).message);
+    });
   }
 
   onEvent(listener: (event: NodeEvent) => void): () => void {

@@ -45,6 +45,8 @@ export type RefusalCode =
   | 'not-ready'
   | 'no-quorum'
   | 'transfer-failed'
+  | 'not-leader'
+  | 'member-change-failed'
   | 'not-active'
   | 'unsupported';
 

@@ -124,6 +124,11 @@ export interface ConsensusStatus {
   readonly members: readonly ConsensusMember[];
 }
 
+/** A change of who is a member. A member that is added gets the log and has no vote until it is promoted. */
+export type MemberChange =
+  | { readonly kind: 'add'; readonly id: string; readonly address: string }
+  | { readonly kind: 'promote' | 'remove'; readonly id: string };
+
 /** The replicated log as the replicator sees it. */
 export interface Consensus {
   /** Resolves when this node has applied the command; rejects when it surely or possibly was not taken. */
@@ -131,6 +136,8 @@ export interface Consensus {
   /** A commit index that the leader, confirmed by a quorum, named after the call. */
   readIndex(): Promise<number>;
   transferLeadership(target: string): Promise<void>;
+  /** On the leader only; resolves when the change is committed. Rejects with one sentence on why it is not. */
+  changeMembers(change: MemberChange): Promise<void>;
   status(): ConsensusStatus;
   /** Calls back when role, leader or quorum may have changed. */
   onChange(listener: () => void): void;

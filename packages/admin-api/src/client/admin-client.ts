@@ -3,6 +3,7 @@ import type {
   FlowQuery,
   FlowView,
   KernelStatus,
+  MemberChange,
   MemberStatus,
   NodeEvent,
   NodeStatus,
@@ -72,6 +73,12 @@ export class AdminClient {
   /** Resolves when the target leads. */
   async transfer(target: string): Promise<void> {
     await this.#object({ method: 'POST', path: '/v1/transfer', body: { target } });
+  }
+
+  /** Asks the leader; resolves with the members when the change is committed. */
+  async changeMembers({ kind, ...body }: MemberChange): Promise<readonly MemberStatus[]> {
+    const request = { method: 'POST', path: `/v1/members/${kind}`, body } as const;
+    return (await this.#array(request)) as MemberStatus[];
   }
 
   /** Resolves when the reconcile is done, with what it did. */

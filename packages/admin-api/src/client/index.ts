@@ -3,6 +3,7 @@ export type {
   FlowQuery,
   FlowView,
   KernelStatus,
+  MemberChange,
   MemberStatus,
   NodeEvent,
   NodeStatus,

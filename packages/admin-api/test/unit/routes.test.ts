@@ -212,6 +212,32 @@ describe('changing', () => {
     expect(node.transfers).toEqual(['fw2']);
   });
 
+  it('POST /v1/members/add, promote and remove change the members and answer with them', async () => {
+    const address = '10.77.0.4:7400';
+    const { members } = node.current;
+    for (const [kind, payload] of [
+      ['add', { id: 'fw4', address }],
+      ['promote', { id: 'fw4' }],
+      ['remove', { id: 'fw2' }],
+    ] as const) {
+      const answer = await post(`/v1/members/${kind}`, payload);
+      expect(answer).toMatchObject({ status: 200, body: members.map(({ id }) => ({ id })) });
+    }
+    expect(node.memberChanges).toEqual([
+      { kind: 'add', id: 'fw4', address },
+      { kind: 'promote', id: 'fw4' },
+      { kind: 'remove', id: 'fw2' },
+    ]);
+    for (const [kind, payload] of [
+      ['add', { id: 'fw5' }],
+      ['promote', { id: 'fw4', address }],
+      ['remove', { id: '' }],
+    ] as const) {
+      expect((await post(`/v1/members/${kind}`, payload)).status).toBe(400);
+    }
+    expect(node.memberChanges).toHaveLength(3);
+  });
+
   it('POST /v1/reconcile answers with what was done', async () => {
     expect(await post('/v1/reconcile', { reason: 'runbook' })).toEqual({
       status: 200,
@@ -228,6 +254,8 @@ describe('changing', () => {
     ['not-ready', 503],
     ['no-quorum', 503],
     ['transfer-failed', 409],
+    ['not-leader', 409],
+    ['member-change-failed', 409],
     ['not-active', 409],
     ['unsupported', 501],
   ];
@@ -237,6 +265,7 @@ describe('changing', () => {
     for (const [url, payload] of [
       ['/v1/transfer', { target: 'fw2' }],
       ['/v1/reconcile', {}],
+      ['/v1/members/promote', { id: 'fw2' }],
     ] as const) {
       const answer = await post(url, payload);
       expect(answer.status).toBe(status);

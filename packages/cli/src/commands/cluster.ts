@@ -1,3 +1,4 @@
+import type { MemberChange } from '@raftwall/admin-api/client';
 import type { Run } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { membersText } from '../output/status-text.ts';
@@ -9,6 +10,15 @@ export const members: Run = async ({ client, terminal, json }) => {
   await terminal.out(json ? jsonText(list) : membersText(list));
   return EXIT.done;
 };
+
+/** `members add|promote|remove`: returns when the change is committed. */
+export function changeMembers(change: MemberChange): Run {
+  return async ({ client, terminal, json }) => {
+    const list = await client.changeMembers(change);
+    await terminal.out(json ? jsonText(list) : membersText(list));
+    return EXIT.done;
+  };
+}
 
 /** `activations`: who became active when, and who was refused. */
 export const activations: Run = async ({ client, terminal, json }) => {

@@ -40,6 +40,7 @@ beforeEach(() => {
   const { current, table, report, refusal } = fresh;
   Object.assign(node, { current, table, report, refusal });
   node.transfers.length = 0;
+  node.memberChanges.length = 0;
   node.reconciles.length = 0;
 });
 
@@ -238,6 +239,27 @@ not equal
     });
   });
 
+  it('members add, promote and remove change the members and print them, or say who leads', async () => {
+    const { stdout: listed } = await raftwall('members');
+    for (const words of [
+      ['add', 'fw4', '10.77.0.4:7400'],
+      ['promote', 'fw4'],
+      ['remove', 'fw2'],
+    ]) {
+      expect(await raftwall('members', ...words)).toMatchObject({ code: 0, stdout: listed });
+    }
+    expect(node.memberChanges).toEqual([
+      { kind: 'add', id: 'fw4', address: '10.77.0.4:7400' },
+      { kind: 'promote', id: 'fw4' },
+      { kind: 'remove', id: 'fw2' },
+    ]);
+    node.refuseWith('not-leader', 'members are changed on the leader: ask fw2, which leads');
+    expect(await raftwall('members', 'remove', 'fw3')).toMatchObject({
+      code: 1,
+      stderr: 'raftwall: members are changed on the leader: ask fw2, which leads\n',
+    });
+  });
+
   it('watch prints events until interrupted', async () => {
     const child = start('watch');
     const end = collect(child);
@@ -326,6 +348,8 @@ describe('the program', () => {
     [['bogus'], "unknown command 'bogus'"],
     [['stauts'], 'Did you mean status?'],
     [['status', '--bogus'], "unknown option '--bogus'"],
+    [['members', 'add', 'fw4'], "missing required argument 'address'"],
+    [['members', 'remove'], "missing required argument 'node'"],
     [['transfer'], "missing required argument 'node'"],
     [['transfer', 'a', 'b'], 'too many arguments'],
     [['flows', '--sport', 'x'], '--sport wants a whole number, not x'],

@@ -14,7 +14,7 @@ import {
   reconcilerDefaults,
   roomDefaults,
 } from '../../src/options.ts';
-import type { Consensus, ConsensusStatus, VrrpState } from '../../src/ports.ts';
+import type { Consensus, ConsensusStatus, MemberChange, VrrpState } from '../../src/ports.ts';
 import { Replicator } from '../../src/replicator.ts';
 import { ReplicatedStateMachine } from '../../src/state-machine.ts';
 import { FakeKernel } from './fake-kernel.ts';
@@ -218,6 +218,13 @@ export class FakeNode implements Consensus {
 
   async transferLeadership(target: string): Promise<void> {
     this.#cluster.elect(target);
+  }
+
+  readonly memberChanges: MemberChange[] = [];
+
+  async changeMembers(change: MemberChange): Promise<void> {
+    if (change.id === 'refused') throw new Error('the log refused');
+    this.memberChanges.push(change);
   }
 
   onChange(listener: () => void): void {
