@@ -75,6 +75,7 @@ export class SnapshotIntake {
   readonly #context: SnapshotContext;
   #writer: SnapshotWriter | null = null;
   #offers = 0;
+  #isClosed = false;
   /** The one to restore when the log has been reset, whatever becomes current until then. */
   #pinned: SnapshotReader | null = null;
 
@@ -87,6 +88,10 @@ export class SnapshotIntake {
   offered(message: SnapshotMessage, answer: Answer): void {
     const { core, store, turn } = this.#context;
     const { meta, term } = message;
+    if (this.#isClosed) {
+      answer(new SnapshotUnavailableError('the member has stopped'));
+      return;
+    }
     if (term < core.state.term) {
       answer(new SnapshotUnavailableError(`the offer is of term ${term}, which is over`));
       return;
@@ -134,6 +139,7 @@ export class SnapshotIntake {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#offers++;
     this.#writer?.close();
     this.#writer = null;

@@ -44,6 +44,17 @@ export class SimSnapshotLink {
     const { message, signal, offered } = this.#transfer;
     signal.addEventListener('abort', () => this.#end(new Error('given up')));
     this.#later(() => offered(message, (result) => this.#onAnswer(result)));
+    this.#watch();
+  }
+
+  /** An end that is gone never answers. */
+  #watch(): void {
+    const { clock, isOpen } = this.#parts;
+    clock.setTimer(noticeMs, () => {
+      if (this.#isEnded) return;
+      if (isOpen()) this.#watch();
+      else this.#break();
+    });
   }
 
   #onAnswer(result: SnapshotWriter | null | Error): void {

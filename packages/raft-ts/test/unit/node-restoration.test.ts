@@ -146,6 +146,15 @@ describe('a snapshot that arrives while entries are being applied', () => {
   });
 });
 
+describe('a member that has stopped', () => {
+  it('takes no snapshot any more', async () => {
+    const bench = await new Bench().open([1]);
+    await bench.node.close();
+    await expect(bench.arrive(500)).rejects.toThrow('stopped');
+    expect(bench.snapshots.current).toBeNull();
+  });
+});
+
 describe('entries of Raft itself', () => {
   it('count for the position of a snapshot', async () => {
     const bench = await new Bench().open([1, 1]);
