@@ -15,7 +15,7 @@ export interface OpenedCheckpoint {
 
 /**
  * Opens the checkpoint and loads the table from it. One that is damaged is discarded (rule T4) and the log replayed from
- * its beginning; a member whose log was cut by then cannot start until it gets a snapshot.
+ * its beginning, or a snapshot asked for where the log was cut by then.
  */
 export async function openCheckpoint(
   directory: string,

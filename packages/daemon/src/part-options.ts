@@ -10,8 +10,13 @@ import {
   reconcilerDefaults,
   roomDefaults,
 } from '@raftwall/replicator';
-import type { RaftNodeOptions, SegmentLogSettings, TcpTransportOptions } from 'raft-ts';
 import { parsePrefix } from './config/ip.ts';
+import type {
+  FileSnapshotOptions,
+  RaftNodeOptions,
+  SegmentLogSettings,
+  TcpTransportOptions,
+} from 'raft-ts';
 import type { DaemonConfig } from './config/options.ts';
 import type { KernelTimeouts } from './kernel-timeouts.ts';
 import type { NetlinkKernelOptions } from './netlink-kernel.ts';
@@ -27,6 +32,7 @@ export function raftOptions(config: DaemonConfig): RaftNodeOptions {
     members: founders(config),
     timing: { heartbeatMs, electionTimeoutMsMin, electionTimeoutMsMax },
     proposalTimeoutMs,
+    compactionTrailingEntries: config.node.raftLog.trailingEntries,
   };
 }
 
@@ -37,7 +43,13 @@ function founders({ cluster, node }: DaemonConfig): Readonly<Record<string, stri
 }
 
 export function segmentLogOptions(config: DaemonConfig): SegmentLogSettings {
-  return { directory: `${config.node.dataDir}/log`, clusterId: config.cluster.name };
+  const { dataDir, raftLog } = config.node;
+  const { segmentBytes } = raftLog;
+  return { directory: `${dataDir}/log`, clusterId: config.cluster.name, segmentBytes };
+}
+
+export function snapshotOptions(config: DaemonConfig): FileSnapshotOptions {
+  return { directory: `${config.node.dataDir}/snapshots`, clusterId: config.cluster.name };
 }
 
 export function transportOptions(config: DaemonConfig): TcpTransportOptions {

@@ -12,7 +12,7 @@ import {
   Replicator,
   ReplicatorCounters,
 } from '@raftwall/replicator';
-import { RaftNode, SegmentLogStore, SystemClock, TcpTransport } from 'raft-ts';
+import { FileSnapshotStore, RaftNode, SegmentLogStore, SystemClock, TcpTransport } from 'raft-ts';
 import { LocalAddresses } from './addresses.ts';
 import { openCheckpoint } from './checkpoint-opening.ts';
 import type { DaemonConfig } from './config/options.ts';
@@ -25,6 +25,7 @@ import {
   raftOptions,
   replicatorOptions,
   segmentLogOptions,
+  snapshotOptions,
   transportOptions,
 } from './part-options.ts';
 import { programOf } from './port-owner.ts';
@@ -178,7 +179,8 @@ class WiredNode implements RunningNode {
       onPeerRefused: (err) => this.#logger.warn({ err }, 'a peer was refused'),
       onError: (err) => this.#logger.error({ err }, 'the transport is impaired'),
     });
-    const parts = { store, transport, stateMachine };
+    const snapshots = new FileSnapshotStore(snapshotOptions(this.#config));
+    const parts = { store, snapshots, transport, stateMachine };
     const raft = await RaftNode.open<Outcome>(raftOptions(this.#config), parts);
     this.#stops.push(() => raft.close());
     const onStopped = (error: Error): void => {
@@ -188,6 +190,7 @@ class WiredNode implements RunningNode {
     // Entries of Raft's own count too: a leader may name one of them as the commit index (rule V1).
     raft.on('applied', (index) => replicator.onApplied(index));
     replicator.onApplied(raft.status().appliedIndex);
+    raft.on('snapshotFailed', (err) => this.#logger.warn({ err }, 'no snapshot could be taken'));
     raft.on('storageFailed', onStopped);
     raft.on('failed', onStopped);
     return raft;

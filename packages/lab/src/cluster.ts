@@ -22,6 +22,8 @@ export interface ClusterOptions {
   readonly kernel?: (index: number) => object;
   /** Settings of every firewall's kernel, names written with dots. */
   readonly sysctls?: Readonly<Record<string, number>>;
+  /** More of section `node` of raftwalld's configuration. Default: nothing. */
+  readonly node?: object;
   /** Default: a new one, silent. */
   readonly timeline?: Timeline;
 }
@@ -168,6 +170,7 @@ export class Cluster {
         capture: options.capture ?? {},
         kernel: options.kernel?.(index) ?? {},
         sysctls: options.sysctls ?? {},
+        node: options.node ?? {},
         replication: this.#replication,
       },
       this.topology,

@@ -27,6 +27,8 @@ export interface FirewallOptions {
   readonly kernel: object;
   /** Settings of its kernel, names written with dots. */
   readonly sysctls: Readonly<Record<string, number>>;
+  /** More of its section `node`. */
+  readonly node: object;
   /** Without it the firewall keeps its flows to itself. */
   readonly replication: boolean;
 }
@@ -61,6 +63,7 @@ export class Firewall extends EventEmitter<FirewallEvents> {
     this.keepalived = new KeepalivedDaemon({ runDirectory, stateDirectory, ipv6 });
     this.raftwall = new RaftwallDaemon({
       ...{ index, members, ipv6, capture: options.capture, kernel: options.kernel },
+      node: options.node,
       ...{ runDirectory, dataDirectory, stateDirectory },
     });
   }

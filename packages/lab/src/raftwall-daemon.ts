@@ -28,6 +28,8 @@ export interface RaftwallOptions {
   readonly capture: object;
   /** Section `kernel` of its configuration. */
   readonly kernel: object;
+  /** What its section `node` has beside the id and the directory. */
+  readonly node: object;
 }
 
 /** What the lab reads of `status --json`; the rest is in the API's own description. */
@@ -153,7 +155,7 @@ function raftwallConfig(options: RaftwallOptions, socket: string): object {
   }));
   return {
     cluster: { name: 'lab', members, virtualAddresses: virtualAddresses(options.ipv6) },
-    node: { id: `fw${options.index}`, dataDir: options.dataDirectory },
+    node: { id: `fw${options.index}`, dataDir: options.dataDirectory, ...options.node },
     peers: { insecure: true },
     api: { socket },
     capture: options.capture,

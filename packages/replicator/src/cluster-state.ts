@@ -1,5 +1,6 @@
 import { ExpectationTable } from '@raftwall/flow-table';
 import { Packr, Unpackr } from 'msgpackr';
+import { type ClusterConfig, decodeConfig, encodeConfig } from 'raft-ts';
 import type {
   ActivateCommand,
   AliveCommand,
@@ -88,10 +89,16 @@ export class ClusterState {
   readonly #members = new Map<string, MemberState>();
   #flowsMax = flowsMaxDefault;
   #generation = 0;
+  #config: ClusterConfig | null = null;
 
   /** How many flows capture may let into the table (rule T3). */
   get flowsMax(): number {
     return this.#flowsMax;
+  }
+
+  /** Raft's members as committed here, so that the log may be cut behind the entry that says so; null before any change. */
+  get config(): ClusterConfig | null {
+    return this.#config;
   }
 
   group(name: string): GroupState {
@@ -199,11 +206,16 @@ export class ClusterState {
     return accepted;
   }
 
+  configure(config: ClusterConfig): void {
+    this.#config = config;
+    this.#recover(config.generation);
+  }
+
   /**
    * Rule L4: the cluster was recovered from one member, and its log may lack what was acknowledged before. Every epoch ends:
    * what a node proposes under one of before is refused, and whoever carries traffic activates anew.
    */
-  recover(generation: number): void {
+  #recover(generation: number): void {
     if (generation <= this.#generation) return;
     this.#generation = generation;
     for (const { name, epoch } of this.groups()) {
@@ -229,6 +241,7 @@ export class ClusterState {
     for (const member of other.members()) this.#members.set(member.id, member);
     this.#flowsMax = other.#flowsMax;
     this.#generation = other.#generation;
+    this.#config = other.#config;
     this.expectations.clear();
     this.expectations.apply(other.expectations.encode());
   }
@@ -259,6 +272,7 @@ export class ClusterState {
       members,
       this.#flowsMax,
       this.#generation,
+      this.#config && encodeConfig(this.#config),
       ...(hasExpectations ? [this.expectations.encode()] : []),
     ]);
   }
@@ -268,7 +282,8 @@ export class ClusterState {
     const state = new ClusterState();
     try {
       const content = new Unpackr({ useRecords: false }).unpack(bytes);
-      const [version, groups, members, flowsMax, generation = 0, expectations] = content;
+      const [version, groups, members, flowsMax, generation = 0, config = null, expectations] =
+        content;
       if (version !== stateVersion && version !== stateVersionExpectations) {
         throw new ClusterStateFormatError(
           `format version ${version}, this program reads ${stateVersionExpectations}`,
@@ -276,6 +291,7 @@ export class ClusterState {
       }
       state.#flowsMax = flowsMax;
       state.#generation = generation;
+      state.#config = config && decodeConfig(config);
       if (expectations !== undefined) state.expectations.apply(expectations);
       for (const [
         name,

@@ -83,7 +83,6 @@ const emptyPageRows = 10_000;
 
 /** What the log is for: the flow table and who may write it. Every member that applies the same entries has the same. */
 export class ReplicatedStateMachine implements StateMachine<Outcome> {
-  readonly appliedConfig: ClusterConfig | null = null;
   readonly #dependencies: StateMachineDependencies;
   readonly #flow = new FlowRecord();
   readonly #observer: FlowObserver;
@@ -101,6 +100,10 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
 
   get appliedIndex(): number {
     return this.#appliedIndex;
+  }
+
+  get appliedConfig(): ClusterConfig | null {
+    return this.#dependencies.state.config;
   }
 
   get appliedTerm(): number {
@@ -152,7 +155,7 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
 
   #applyEntry(entry: Entry): Outcome {
     if (entry.type === EntryType.config) {
-      this.#dependencies.state.recover(decodeConfig(entry.data).generation);
+      this.#dependencies.state.configure(decodeConfig(entry.data));
     }
     if (entry.type !== EntryType.normal) return accepted;
     this.#index = entry.index;

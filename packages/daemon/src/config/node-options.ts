@@ -1,6 +1,6 @@
 import { defaulted, mapping, optional, required } from './field.ts';
 import { type Endpoint, endpoint } from './net-fields.ts';
-import { absolutePath, flag, identifier, oneOf } from './scalar-fields.ts';
+import { absolutePath, flag, identifier, integer, oneOf } from './scalar-fields.ts';
 
 /** What concerns this node alone. */
 export interface NodeOptions {
@@ -16,6 +16,15 @@ export interface NodeOptions {
    * every address at the port of the first member.
    */
   readonly listen: Endpoint;
+  readonly raftLog: RaftLogOptions;
+}
+
+/** The replicated log on this node's disk. */
+export interface RaftLogOptions {
+  /** Size of one file; the log is cut in whole files. */
+  readonly segmentBytes: number;
+  /** Entries that stay when it is cut, so that a member that is a little behind needs no snapshot. */
+  readonly trailingEntries: number;
 }
 
 /** PEM files of a certificate authority, a certificate and its key; absolute paths. */
@@ -39,6 +48,19 @@ export interface LogOptions {
   readonly level: LogLevel;
 }
 
+const raftLogFields = {
+  segmentBytes: defaulted(
+    'Bytes of one file of the replicated log, which is cut in whole files; two are kept at least.',
+    integer(65_536, 2 ** 30, 'bytes'),
+    64 * 1024 * 1024,
+  ),
+  trailingEntries: defaulted(
+    'Entries that stay when the log is cut, so that a member that is a little behind needs no snapshot of the whole table.',
+    integer(0, 10_000_000),
+    4_096,
+  ),
+};
+
 /** Keys of `node`. */
 export const nodeFields = {
   id: required('Which of the members this node is.', identifier),
@@ -53,6 +75,7 @@ export const nodeFields = {
     'Where peers reach this node; by default its address in `cluster.members`, for a joining node that is not listed every address at the port of the first member.',
     endpoint,
   ),
+  raftLog: defaulted('The replicated log on the disk of this node.', mapping(raftLogFields), {}),
 };
 
 const tlsFields = {

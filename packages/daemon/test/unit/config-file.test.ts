@@ -118,6 +118,7 @@ peers: { insecure: true }
         witness: false,
         join: false,
         listen: { text: '[fd00::1]:7650', host: 'fd00::1', port: 7650 },
+        raftLog: { segmentBytes: 67_108_864, trailingEntries: 4096 },
       },
       peers: { insecure: true, tls: null },
       api: { socket: '/run/raftwall/raftwall.sock', listen: null, tls: null, tokensFile: null },

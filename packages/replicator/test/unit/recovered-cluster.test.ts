@@ -5,9 +5,14 @@ import { ClusterState } from '../../src/cluster-state.ts';
 import { CommandKind } from '../../src/command.ts';
 import { activeCluster, type FakeCluster } from '../support/fake-cluster.ts';
 
+const recovered = (generation: number) => ({
+  ...initialConfig({ fw2: '10.77.0.2:7001' }),
+  generation,
+});
+
 /** What `recoverCluster` writes to the end of the surviving member's log. */
 function appendRecovery(cluster: FakeCluster, generation: number): void {
-  const data = encodeConfig({ ...initialConfig({ fw2: '10.77.0.2:7001' }), generation });
+  const data = encodeConfig(recovered(generation));
   const index = cluster.log.length + 1;
   cluster.log.push({ index, term: ++cluster.term, type: EntryType.config, data });
   for (const node of cluster.nodes) node.catchUp();
@@ -70,9 +75,9 @@ describe('L4 recovery of the cluster', () => {
     const copies = [ClusterState.decode(state.encode()), new ClusterState()];
     copies[1]!.replaceWith(ClusterState.decode(state.encode()));
     for (const copy of copies) {
-      copy.recover(1);
+      copy.configure(recovered(1));
       expect(copy.group('default').epoch).toBe(epoch + 1);
-      copy.recover(2);
+      copy.configure(recovered(2));
       expect(copy.group('default').epoch).toBe(epoch + 2);
     }
   });

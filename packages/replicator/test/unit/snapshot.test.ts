@@ -1,3 +1,4 @@
+import { EntryType, encodeConfig, initialConfig } from 'raft-ts';
 import { describe, expect, it } from 'vitest';
 import { Checkpointer } from '../../src/checkpointer.ts';
 import { ClusterState } from '../../src/cluster-state.ts';
@@ -81,9 +82,21 @@ describe('T5 snapshot', () => {
     state.activate(activate('old'));
     state.announce({ ...activate('old'), kind: CommandKind.member, node: 'fw9', addresses: [] }, 1);
     other.activate(activate('new'));
+    state.configure(initialConfig({ fw9: '10.77.0.9:7650' }));
     const encoded = other.encode();
     state.replaceWith(other);
     expect(state.encode()).toEqual(encoded);
+    expect(state.config).toBe(null);
+  });
+
+  it('T1: keeps the configuration that is applied, so that the log may be cut behind its entry', async () => {
+    const cluster = await activeCluster();
+    const { machine, state } = cluster.node('fw2');
+    expect(machine.appliedConfig).toBe(null);
+    const config = { ...initialConfig({ fw2: '10.77.0.2:7650' }), learners: ['fw4'] };
+    machine.apply([{ index: 1000, term: 1, type: EntryType.config, data: encodeConfig(config) }]);
+    expect(machine.appliedConfig).toEqual(config);
+    expect(ClusterState.decode(state.encode()).config).toEqual(config);
   });
 
   it('T5 A2: an active node whose epoch is in the snapshot captures on under a new epoch', async () => {
