@@ -190,6 +190,9 @@ class WiredNode implements RunningNode {
     // Entries of Raft's own count too: a leader may name one of them as the commit index (rule V1).
     raft.on('applied', (index) => replicator.onApplied(index));
     replicator.onApplied(raft.status().appliedIndex);
+    raft.on('snapshotInstalled', ({ lastIndex: index }) =>
+      this.#logger.info({ index }, 'the table was replaced by a snapshot'),
+    );
     raft.on('snapshotFailed', (err) => this.#logger.warn({ err }, 'no snapshot could be taken'));
     raft.on('storageFailed', onStopped);
     raft.on('failed', onStopped);
