@@ -20,7 +20,7 @@ export interface NodeOptions {
 }
 
 /** The replicated log on this node's disk. */
-export interface RaftLogOptions {
+interface RaftLogOptions {
   /** Size of one file; the log is cut in whole files. */
   readonly segmentBytes: number;
   /** Entries that stay when it is cut, so that a member that is a little behind needs no snapshot. */
