@@ -10,13 +10,13 @@ import {
   reconcilerDefaults,
   roomDefaults,
 } from '@raftwall/replicator';
-import { parsePrefix } from './config/ip.ts';
 import type {
   FileSnapshotOptions,
   RaftNodeOptions,
   SegmentLogSettings,
   TcpTransportOptions,
 } from 'raft-ts';
+import { parsePrefix } from './config/ip.ts';
 import type { DaemonConfig } from './config/options.ts';
 import type { KernelTimeouts } from './kernel-timeouts.ts';
 import type { NetlinkKernelOptions } from './netlink-kernel.ts';
