@@ -16,6 +16,11 @@ interface LabelledCounter {
 
 const PLAIN: readonly PlainCounter[] = [
   {
+    name: 'raftwall_kernel_malformed_messages_total',
+    help: 'Messages of the kernel that did not parse and were skipped',
+    read: (it) => it.malformedMessages,
+  },
+  {
     name: 'raftwall_capture_outside_domain_events_total',
     help: 'Kernel events of flows that are not replicated at all (rule K1)',
     read: (it) => it.outsideDomain,

@@ -70,6 +70,9 @@ export class NetlinkKernel implements Kernel {
   readonly #batch: InjectBatch;
   readonly #lookups = new CommandBatch();
   #listener: EventListener | null = null;
+  #dumping: Promise<unknown> = Promise.resolve();
+  /** Malformed events reported so far. */
+  #malformed = 0;
 
   constructor(options: NetlinkKernelOptions, onFailure: (error: Error) => void) {
     this.#options = options;
@@ -99,13 +102,23 @@ export class NetlinkKernel implements Kernel {
         zones: this.#options.zones,
       },
       {
-        onBatch: (cursor) => handlers.onEvents(cursor),
+        onBatch: (cursor) => {
+          handlers.onEvents(cursor);
+          this.#reportMalformed(cursor, handlers);
+        },
         onExpectation: (kind, expectation) => handlers.onExpectation(kind, expectation),
         onOverrun: () => handlers.onOverrun(),
         onFailure: this.#onFailure,
         metrics: null,
       },
     );
+  }
+
+  /** What did not parse was skipped; somebody has to hear of it. */
+  #reportMalformed({ malformed }: ConntrackCursor, handlers: KernelHandlers): void {
+    if (malformed === this.#malformed) return;
+    handlers.onMalformed(malformed - this.#malformed);
+    this.#malformed = malformed;
   }
 
   newBatch(): KernelBatch {
@@ -144,14 +157,23 @@ export class NetlinkKernel implements Kernel {
   ): Promise<{ interrupted: boolean }> {
     const pages: Uint8Array[] = [];
     const writer = new OperationWriter({ byteLengthMax: dumpPageBytesMax });
-    const { interrupted } = await this.#dumper.dump({}, (cursor) => pack(cursor, writer, pages));
+    const { interrupted } = await this.#inTurn(() =>
+      this.#dumper.dump({}, (cursor) => pack(cursor, writer, pages)),
+    );
     pages.push(writer.finish());
     for (const page of pages) await onPage(new PackedEntries(page));
     return { interrupted };
   }
 
+  /** One dump at a time; whoever comes meanwhile waits. */
+  #inTurn<T>(dump: () => Promise<T>): Promise<T> {
+    const turn = this.#dumping.then(dump);
+    this.#dumping = turn.catch(() => undefined);
+    return turn;
+  }
+
   async dumpExpectations(found: (expectation: ExpectationFields) => void): Promise<void> {
-    await this.#dumper.dumpExpectations(found);
+    await this.#inTurn(() => this.#dumper.dumpExpectations(found));
   }
 
   count(): number {

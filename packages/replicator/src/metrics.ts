@@ -1,6 +1,8 @@
 /** Counters that the replicator keeps; all start at 0 and only grow. The daemon shows them as `_total` metrics. */
 export class ReplicatorCounters {
   readonly events = { new: 0, update: 0, destroy: 0 };
+  /** Kernel messages that did not parse and were skipped. */
+  malformedMessages = 0;
   /** Events of flows outside the domain (rule K1). */
   outsideDomain = 0;
   /** Events whose flow is not admitted yet (rule K4). */

@@ -23,6 +23,8 @@ export interface KernelHandlers {
   readonly onEvents: (events: KernelEventCursor) => void;
   /** A helper expects something, or does so no more (`new`, `destroy`); told in its place among the events of flows. */
   readonly onExpectation: (kind: number, expectation: ExpectationFields) => void;
+  /** So many messages did not parse and were skipped. */
+  readonly onMalformed: (messages: number) => void;
   /** Events were lost: the kernel's table must be read again. */
   readonly onOverrun: () => void;
 }

@@ -157,6 +157,9 @@ export class Replicator implements AppliedListener {
     this.#report.start(this.#dependencies.activity.state === 'MASTER');
     await this.#dependencies.kernel.listen({
       onEvents: (events) => this.parts.kernelEvents.handle(events),
+      onMalformed: (messages) => {
+        this.#dependencies.counters.malformedMessages += messages;
+      },
       onExpectation: (kind, expectation) =>
         this.parts.kernelEvents.handleExpectation(kind, expectation),
       onOverrun: () => this.#onOverrun(),

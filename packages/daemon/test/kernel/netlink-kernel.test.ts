@@ -51,6 +51,7 @@ describe('NetlinkKernel', () => {
         while (cursor.next()) events.push(cursor.kind);
       },
       onExpectation: () => undefined,
+      onMalformed: () => undefined,
       onOverrun: () => undefined,
     });
   });
@@ -58,6 +59,22 @@ describe('NetlinkKernel', () => {
   afterEach(async () => {
     await kernel.close();
     ip('netns', 'delete', namespace);
+  });
+
+  it('gives every dump its turn, of flows and of expectations', async () => {
+    const batch = kernel.newBatch();
+    batch.create(flow(1), inject);
+    expect([...(await kernel.execute(batch))]).toEqual([0]);
+    let flows = 0;
+    const count = (page: { next(): boolean }): void => {
+      while (page.next()) flows += 1;
+    };
+    await Promise.all([
+      kernel.dump(count),
+      kernel.dumpExpectations(() => undefined),
+      kernel.dump(count),
+    ]);
+    expect(flows).toBe(2);
   });
 
   it('injects translated flows, changes and deletes them, and reports errno by position', async () => {

@@ -222,6 +222,11 @@ export class FakeKernel implements Kernel {
     return 0;
   }
 
+  /** Messages came that do not parse. */
+  garbled(messages: number): void {
+    this.#handlers?.onMalformed(messages);
+  }
+
   overrun(): void {
     this.#handlers?.onOverrun();
   }

@@ -23,6 +23,16 @@ describe('what a newer release wrote', () => {
     ).toThrow(/format version 99, this release reads .*upgrade/);
   });
 
+  it('and what a newer kernel says and nobody understands is counted, and nothing else happens', async () => {
+    const cluster = await activeCluster();
+    const { kernel, counters } = cluster.node('fw1');
+    kernel.garbled(2);
+    kernel.garbled(1);
+    await cluster.clock.advance(100);
+    expect(counters.malformedMessages).toBe(3);
+    expect(cluster.node('fw1').replicator.applier.mode).toBe('active');
+  });
+
   it('is named by its version in a command of the log and in the state of a checkpoint', () => {
     expect(() => decodeCommand(newer(1))).toThrow(/format version 99, this program reads/);
     expect(() => ClusterState.decode(newer([], [], 0))).toThrow(
