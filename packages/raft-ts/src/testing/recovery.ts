@@ -24,6 +24,8 @@ interface RecoveryDependencies extends FaultDependencies {
 const pollMs = 50;
 /** A leader that is left alone must lead at least this long: many election timeouts. */
 const calmMs = 2_000;
+/** After this long whatever was asked for in the chaos is over, a leadership transfer above all. */
+const settleMs = 1_000;
 
 /** The second half of a run: no fault strikes any more, and the cluster must come to life again in bounded time. */
 export class Recovery {
@@ -101,6 +103,7 @@ export class Recovery {
     const { faults, network, coverage, clients, random } = this.#parts;
     // Without proposals the logs of all stay equal, so that only the rules about leaders can refuse their votes.
     if (random.chance(0.5)) clients.stop();
+    await this.#parts.play(settleMs);
     await this.#agreeSoon();
     const deaf = this.#drawDeaf();
     const term = this.#leaderTerm();
