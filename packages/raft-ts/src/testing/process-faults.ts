@@ -95,6 +95,9 @@ export class ProcessFaults {
     const victim = random.pick(this.#up());
     const others = members.filter((member) => member !== victim && !member.isDestroyed);
     if (victim === undefined || !others.every((other) => other.hasState)) return false;
+    // What the victim's log no longer holds must be elsewhere, in a log that is not lost.
+    const { cutIndex } = victim;
+    if (cutIndex > 0 && !others.some(({ durable }) => durable.lastIndex >= cutIndex)) return false;
     trace(() => `${victim.id} loses its state`);
     this.crash(victim);
     victim.loseState();
