@@ -1,4 +1,4 @@
-import { isVoter, membersOf } from '../core/quorum.ts';
+import { isVoter, membersOf, type Vote, voteResult } from '../core/quorum.ts';
 import type { RaftState } from '../core/state.ts';
 import type { Index, Term } from '../core/types.ts';
 import { InvariantError } from './invariants.ts';
@@ -56,7 +56,7 @@ export class Recovery {
     }
     const startMs = clock.nowMs();
     for (const member of members) faults.revive(member);
-    await this.#agreeSoon();
+    if (!(await this.#comeToAgree())) return clock.nowMs() - startMs;
     const healedAfterMs = clock.nowMs() - startMs;
     const present = membersOf(this.#leader()!.config);
     await this.#serve(
@@ -140,6 +140,39 @@ export class Recovery {
         isDestroyed ? 0 : (state?.term ?? 0),
       ),
     );
+  }
+
+  /**
+   * False when rule L3 leaves nobody to elect, which only a person can mend. It takes a torn voter, and a change of the voters
+   * whose entry is not where the newest log is: that member does not know that it may stand, and refuses who may.
+   */
+  async #comeToAgree(): Promise<boolean> {
+    try {
+      await this.#agreeSoon();
+    } catch (error) {
+      if (!(error instanceof InvariantError) || this.#canElect()) throw error;
+      this.#parts.coverage.add('nobody to elect beside a torn voter');
+      return false;
+    }
+    return true;
+  }
+
+  /** Whether anybody leads, or would win if it stood and everybody answered, or no torn log is to blame. */
+  #canElect(): boolean {
+    const states = this.#parts.members.flatMap(({ state, isDestroyed }) =>
+      state === null || isDestroyed ? [] : [state],
+    );
+    if (this.#leader() !== undefined || !states.some(({ tornLog }) => tornLog)) return true;
+    const wins = ({ config, log }: Readonly<RaftState>): boolean => {
+      const voteOf = (id: string): Vote | undefined => {
+        const voter = states.find((state) => state.id === id);
+        if (voter === undefined) return undefined;
+        if (!voter.log.isUpToDate(log.lastIndex, log.lastTerm)) return 'refused';
+        return voter.tornLog ? 'granted-torn' : 'granted';
+      };
+      return voteResult(config, voteOf) === 'won';
+    };
+    return states.some((state) => isVoter(state.config, state.id) && wins(state));
   }
 
   /** All follow one leader and have applied what was committed by now. */

@@ -24,7 +24,7 @@ const brokenGuards: readonly (readonly [guard: string, seedsMax: number, found: 
   [
     'no change before the former one is committed',
     600,
-    /committed|majority|leader completeness|out of order|election safety/,
+    /committed|majority|leader completeness|out of order|election safety|no agreement/,
   ],
   ['every leader leaves a committed joint configuration', 60, /no agreement/],
   ['both halves of a joint configuration', 60, /without a majority|committed|leader/],
