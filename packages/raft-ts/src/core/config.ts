@@ -160,4 +160,12 @@ export class ConfigHistory {
     this.#history = [{ index, config }];
     this.#committed = [{ index, config }];
   }
+
+  /** A snapshot up to `lastIndex` takes the place of what was known up to there; what the log holds behind it stays. */
+  rebase(config: ClusterConfig, index: Index, lastIndex: Index): void {
+    const known = new Set([...this.#committed, ...this.#history]);
+    const later = [...known].filter((at) => at.index > lastIndex);
+    this.#history = [{ index, config }, ...later];
+    this.#committed = [{ index, config }];
+  }
 }

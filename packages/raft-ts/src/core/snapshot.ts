@@ -35,15 +35,24 @@ export function snapshotFloor(state: RaftState): Index {
 export function installSnapshot(state: RaftState, meta: SnapshotMeta): boolean {
   const { lastIndex, lastTerm, config, configIndex } = meta;
   const isNews = lastIndex > state.commit;
-  if (isNews && !state.log.matches(lastIndex, lastTerm)) {
+  const isGivenUp = isNews && !state.log.matches(lastIndex, lastTerm);
+  if (isGivenUp) {
     state.log.reset({ index: lastIndex, term: lastTerm });
     state.configs.reset(config, configIndex);
     state.isConfigChanged = true;
   }
   if (isNews) state.commitTo(lastIndex);
   if (!state.isStateLost || lastIndex < state.log.compacted.index) return false;
+  if (!isGivenUp) adoptConfig(state, meta);
   state.restoreDue = meta;
   return true;
+}
+
+/** The configuration went with the state; what this member had in its place may be out of date. */
+function adoptConfig(state: RaftState, { config, configIndex, lastIndex }: SnapshotMeta): void {
+  state.configs.rebase(config, configIndex, lastIndex);
+  state.configs.commit(state.commit);
+  state.isConfigChanged = true;
 }
 
 /** Hands out the restoration that is due once the log has made room for it. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { initialConfig } from '../../src/core/config.ts';
 import { appendOf, CoreBench, ofKind } from '../unit/core-bench.ts';
 import {
   ackOf,
@@ -409,6 +410,24 @@ describe('Raft paper 7: a state machine that lost its state', () => {
     expect(bench.applied.map(({ index }) => index)).toEqual([7, 8]);
     const [answer] = ofKind(bench.step(beatOf('b', 1)), 'heartbeat-response');
     expect(answer).not.toHaveProperty('wantedSnapshot');
+  });
+
+  it('gets the configuration from that snapshot too, and keeps what the log holds behind it', () => {
+    const config = initialConfig({ a: 'a', b: 'b', c: 'c', d: 'd', e: 'e' });
+    const newer = { ...config, learners: ['f'] };
+    for (const [index, present] of [
+      [null, config],
+      [8, newer],
+    ] as const) {
+      const configs = new Map(index === null ? [] : [[index, newer]]);
+      const bench = new CoreBench({ log: ones(8), compacted: 4, configs });
+      bench.step(appendOf('b', 1, [8, 1], [], 8));
+      bench.step(snapshotOf('b', 1, [6, 1], { config, configIndex: 3 }));
+      expect(bench.core.state.configs.applied).toEqual({ index: 3, config });
+      bench.restore();
+      expect(bench.core.state.config).toEqual(present);
+      expect(bench.core.state.configs.applied).toEqual({ index: index ?? 3, config: present });
+    }
   });
 
   it('the leader has one sent, at least as new as wanted, while replication goes on', () => {
