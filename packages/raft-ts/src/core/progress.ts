@@ -99,7 +99,8 @@ export class Progress {
   snapshotEnded(isSent: boolean): void {
     this.isSnapshotRequested = false;
     this.wantedSnapshot = 0;
-    if (!isSent) this.pendingSnapshot = 0;
+    // Whose log is level needs nothing behind the snapshot: the log there is free to go.
+    if (!isSent || this.state !== 'snapshot') this.pendingSnapshot = 0;
     if (this.state !== 'snapshot') return;
     this.becomeProbe();
     this.next = Math.max(this.match, this.pendingSnapshot) + 1;

@@ -131,9 +131,12 @@ describe('progress of a member', () => {
     const progress = replicating(9, 12);
     progress.wantedSnapshot = 1;
     progress.isSnapshotRequested = true;
+    progress.pendingSnapshot = 8;
     expect(progress.needsSnapshot).toBe(true);
     progress.snapshotEnded(true);
     expect(progress).toMatchObject({ state: 'replicate', next: 12, isSnapshotRequested: false });
     expect(progress.needsSnapshot).toBe(false);
+    // Else the leader's log could never be cut beyond it again.
+    expect(progress.pendingSnapshot).toBe(0);
   });
 });
