@@ -64,7 +64,7 @@ export async function recoverCluster(
   const restored = await store.open();
   try {
     const snapshot = (await snapshots?.open()) ?? null;
-    const isBehind = snapshot !== null && snapshot.lastIndex > restored.lastIndex;
+    const isBehind = snapshot !== null && isGivenUp(store, restored, snapshot);
     const base = newerOf(options.appliedConfig ?? initialConfig(members), snapshot?.config);
     const old = isBehind ? snapshot.config : newestConfig(store, restored, base);
     const lastIndex = isBehind ? snapshot.lastIndex : restored.lastIndex;
@@ -84,7 +84,16 @@ function newerOf(one: ClusterConfig, other: ClusterConfig | undefined): ClusterC
   return other !== undefined && other.generation >= one.generation ? other : one;
 }
 
-/** A crash may have left the log behind a snapshot that was received: then it begins anew there, as at the next start. */
+/** The log ends before the snapshot, or conflicts with it: a start gives it up, with everything that is appended to it. */
+function isGivenUp(
+  store: LogStore,
+  { compacted }: RestoredState,
+  { lastIndex, lastTerm }: SnapshotMeta,
+): boolean {
+  return lastIndex > compacted.index && store.term(lastIndex) !== lastTerm;
+}
+
+/** A crash may have come between a snapshot that was received and the reset of the log, which is made up for here. */
 function resetTo(store: LogStore, { lastIndex, lastTerm }: SnapshotMeta): Promise<void> {
   return append(store, { ...nothing, reset: { index: lastIndex, term: lastTerm } });
 }

@@ -134,6 +134,24 @@ describe('L4 recoverCluster on one directory', () => {
     });
   });
 
+  it('gives up a log that conflicts with the snapshot, as the next start would with all that is in it', async () => {
+    await withStore((store) => append(store, { entries: entries(1, 60, 1) }));
+    const snapshots = newSnapshots();
+    await snapshots.open();
+    const config = { ...initialConfig({ b: 'b:1' }), generation: 2 };
+    await new Promise((resolve) => {
+      const position = { lastIndex: 50, lastTerm: 7, config, configIndex: 40 };
+      snapshots.create(position, [Uint8Array.of(1)], resolve);
+    });
+    await snapshots.close();
+    const options = { directory, clusterId, members };
+    const recovery = await recoverCluster(options, { snapshots: newSnapshots() });
+    expect(recovery).toMatchObject({ config: recovered(3), configIndex: 51, lastIndex: 50 });
+    await withStore(async (store) => {
+      expect([store.firstIndex, store.lastIndex, store.term(50)]).toEqual([51, 51, 7]);
+    });
+  });
+
   it('a disk that refuses leaves a directory that can be recovered again', async () => {
     let failures = 0;
     for (let nth = 1; nth <= 20; nth++) {
