@@ -211,6 +211,8 @@ export class FileSnapshotStore implements SnapshotStore {
   }
 
   async #receive(meta: SnapshotMeta): Promise<SnapshotWriter> {
+    // All of it would be received in vain, and again with each attempt.
+    if (this.#failure !== null) throw this.#failure;
     if (meta.formatVersion !== snapshotFormatVersion) {
       throw new StorageFormatError(this.#directory.path, meta.formatVersion, snapshotFormatVersion);
     }
@@ -271,7 +273,10 @@ export class FileSnapshotStore implements SnapshotStore {
   /** Makes a snapshot current whose file is synced, unless it is not newer than the current one (B22). */
   #install(snapshot: StoredSnapshot): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#failure !== null) throw this.#failure;
+      if (this.#failure !== null) {
+        await this.#discard(snapshot.sequence, snapshot.source);
+        throw this.#failure;
+      }
       const before = this.#current;
       if (before !== null && before.meta.lastIndex >= snapshot.meta.lastIndex) {
         await this.#discard(snapshot.sequence, snapshot.source);
