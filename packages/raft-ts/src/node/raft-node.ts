@@ -274,10 +274,12 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     return new Promise((resolve, reject) => {
       if (this.#snapshots === null) reject(new SnapshotUnavailableError('not set up'));
       else
-        this.#snapshots.take((result) => {
-          if (result instanceof Error) reject(result);
-          else resolve(result);
-        });
+        this.#guard(() =>
+          this.#snapshots?.take((result) => {
+            if (result instanceof Error) reject(result);
+            else resolve(result);
+          }),
+        );
     });
   }
 
@@ -295,7 +297,8 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
   async compact(index: Index): Promise<Index> {
     if (this.#stopped !== null) throw this.#stopped;
     // The next compaction will find the configuration in the snapshot.
-    if (this.#compactionLimit.isHeldByConfig) this.#snapshots?.take(() => {});
+    if (this.#compactionLimit.isHeldByConfig) this.#guard(() => this.#snapshots?.take(() => {}));
+    if (this.#stopped !== null) throw this.#stopped;
     const { compacted } = this.#core.state.log;
     const allowed = Math.min(index, this.compactableIndex);
     if (allowed <= compacted.index) return compacted.index;

@@ -61,6 +61,14 @@ export class SnapshotTaker {
     this.#bytes = 0;
   }
 
+  /** The member stops: whoever waits gets no snapshot any more. */
+  close(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { answer } of waiting)
+      answer(new SnapshotUnavailableError('the member has stopped'));
+  }
+
   #problem(from: Index): string | null {
     const { core, clock } = this.#context;
     const { applied, restoring, restoreDue, isStateLost } = core.state;

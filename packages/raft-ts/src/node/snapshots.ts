@@ -62,6 +62,7 @@ export class Snapshots {
   /** Ends what is under way; partial snapshots stay for later. */
   close(): void {
     this.#transfers.close();
+    this.#taker.close();
     this.#intake.close();
   }
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   ProposalUnknownError,
+  RaftError,
   SnapshotUnavailableError,
   StateBehindLogError,
 } from '../../src/errors.ts';
@@ -158,6 +159,39 @@ describe('snapshot()', () => {
     release();
     expect((await second).lastIndex).toBe((await first).lastIndex + 1);
   });
+
+  it('one that is under way when the member is closed is answered', async () => {
+    const leader = await open();
+    await fill(leader, 0, 5);
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    leader.machine.beforePiece = () => held;
+    const refused = expect(leader.node.snapshot()).rejects.toThrow(SnapshotUnavailableError);
+    const closing = leader.stop();
+    await refused;
+    release();
+    await closing;
+  });
+
+  it.each(['snapshot', 'compact'] as const)(
+    'a state machine that throws stops the member that was asked by %s',
+    async (ask) => {
+      const leader = await open();
+      await leader.propose('x=1');
+      await leader.node.addLearner('d', 'd:1');
+      await leader.propose('y=2');
+      leader.machine.snapshot = () => {
+        throw new Error('a bug');
+      };
+      const failed = event<Error>((listener) => leader.node.once('failed', listener));
+      const asked = ask === 'snapshot' ? leader.node.snapshot() : leader.node.compact(1);
+      await expect(asked).rejects.toThrow(RaftError);
+      expect((await failed).cause).toMatchObject({ message: 'a bug' });
+      expect(leader.node.status().stopped).not.toBeNull();
+    },
+  );
 
   it('says why when there can be none', async () => {
     const leader = await open();
