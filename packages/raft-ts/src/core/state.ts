@@ -295,7 +295,7 @@ export class RaftState {
   #restoreConfigs(restored: CoreRestored): ConfigHistory {
     const { snapshot, appliedIndex, compacted, isConfigApplied } = restored;
     const isNewer = snapshot != null && !(isConfigApplied && appliedIndex >= snapshot.lastIndex);
-    const known = isConfigApplied ? appliedIndex : compacted.index;
+    const known = isConfigApplied ? Math.max(appliedIndex, compacted.index) : compacted.index;
     const from = isNewer ? Math.max(snapshot.lastIndex, compacted.index) : known;
     const configs = isNewer
       ? new ConfigHistory(snapshot.config, snapshot.configIndex)

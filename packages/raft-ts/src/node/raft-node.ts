@@ -101,7 +101,13 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
     const restored = await dependencies.store.open();
     await dependencies.snapshots?.open();
     const node = new RaftNode(resolved, dependencies, restored);
-    await node.start();
+    try {
+      await node.start();
+    } catch (error) {
+      // Nobody has a handle on it: it must not go on, nor keep what it opened.
+      await node.close();
+      throw error;
+    }
     return node;
   }
 

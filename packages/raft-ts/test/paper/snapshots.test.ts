@@ -412,6 +412,14 @@ describe('Raft paper 7: a state machine that lost its state', () => {
     expect(answer).not.toHaveProperty('wantedSnapshot');
   });
 
+  it('starts with a state that is too old just as without one', () => {
+    const config = initialConfig({ a: 'a', b: 'b', d: 'd' });
+    const bench = new CoreBench({
+      ...{ log: ones(8), compacted: 4, applied: 2, config, isConfigApplied: true },
+    });
+    expect(bench.core.state).toMatchObject({ isStateLost: true, config });
+  });
+
   it('gets the configuration from that snapshot too, and keeps what the log holds behind it', () => {
     const config = initialConfig({ a: 'a', b: 'b', c: 'c', d: 'd', e: 'e' });
     const newer = { ...config, learners: ['f'] };

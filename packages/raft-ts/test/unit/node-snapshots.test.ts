@@ -6,6 +6,8 @@ import {
   StateBehindLogError,
 } from '../../src/errors.ts';
 import { RaftNode } from '../../src/node/raft-node.ts';
+import { SystemClock } from '../../src/node/system-clock.ts';
+import type { Clock } from '../../src/ports.ts';
 import { MemoryLogStore } from '../../src/testing/memory-log-store.ts';
 import { LocalNetwork } from './node-local-cluster.ts';
 import {
@@ -317,6 +319,41 @@ describe('compaction', () => {
     await leader.stop();
     await leader.start();
     expect(leader.node.status().config.learners).toEqual(['d']);
+  });
+});
+
+describe('a member that cannot start', () => {
+  it('does not go on without anybody knowing, and leaves its storage to the next attempt', async () => {
+    await open();
+    const store = new MemoryLogStore();
+    const transport = {
+      ...new LocalNetwork().transport('x'),
+      start: () => Promise.reject(new Error('the address is in use')),
+    };
+    const clock = new SystemClock();
+    const timers = new Set<symbol>();
+    const watched: Clock = {
+      nowMs: () => clock.nowMs(),
+      defer: (callback) => clock.defer(callback),
+      setTimer: (delayMs, callback) => {
+        const timer = Symbol();
+        timers.add(timer);
+        const cancel = clock.setTimer(delayMs, () => {
+          timers.delete(timer);
+          callback();
+        });
+        return () => {
+          timers.delete(timer);
+          cancel();
+        };
+      },
+    };
+    const parts = { store, transport, stateMachine: new KvMachine(), clock: watched };
+    const opening = RaftNode.open({ id: 'x', members: { x: 'x:1' } }, parts);
+    await expect(opening).rejects.toThrow('in use');
+    expect(timers.size).toBe(0);
+    await store.open();
+    await store.close();
   });
 });
 
