@@ -10,6 +10,7 @@
  * 4. For a linearizable read: await `readIndex()`, then wait until `appliedIndex` has reached it, then read.
  * 5. Call `compact(index)` only for an index that the state machine has made durable, by itself or in a snapshot.
  * 6. On `storageFailed` or `failed` the member is down for good: say so, close it, end the process.
+ * 7. Name the same `members` on every member and at every start, until the first change of membership is in the log.
  *
  * `raft-ts/core` is the core alone.
  */

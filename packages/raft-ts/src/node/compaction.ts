@@ -38,12 +38,15 @@ export class CompactionLimit {
     return snapshots?.canSend ? core.snapshotFloor : core.allMatched;
   }
 
-  /** A state machine that does not keep the configuration finds it in log or snapshot after a restart: there it must stay. */
+  /**
+   * After a restart the configuration is found in log or snapshot: there it must stay. What the state machine keeps does not
+   * do where a lost state may be made good by others (rule T4): the member would take part with its first configuration.
+   */
   get #configLimit(): Index {
     const { core, stateMachine, snapshots } = this.#parts;
     const { oldestIndex } = core.state.configs;
     const isInLog = oldestIndex > core.state.log.compacted.index;
-    const isKept = stateMachine.appliedConfig !== null || snapshots?.holdsConfig(oldestIndex);
+    const isKept = snapshots?.holdsConfig(oldestIndex) ?? stateMachine.appliedConfig !== null;
     return isKept || !isInLog ? Number.POSITIVE_INFINITY : oldestIndex - 1;
   }
 }

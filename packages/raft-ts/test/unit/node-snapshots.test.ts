@@ -320,6 +320,23 @@ describe('compaction', () => {
     await leader.start();
     expect(leader.node.status().config.learners).toEqual(['d']);
   });
+
+  it('T4: nor does a configuration leave the log that the state machine keeps: its state may be lost', async () => {
+    const leader = await open();
+    await fill(leader, 0, 5);
+    leader.machine.appliedConfig = await leader.node.addLearner('d', 'd:1');
+    await fill(leader, 5, 15);
+    const { appliedIndex, configId } = leader.node.status();
+    const created = event((listener) => leader.node.once('snapshotCreated', listener));
+    expect(await leader.node.compact(appliedIndex)).toBe(configId - 1);
+    await created;
+    expect(await leader.node.compact(appliedIndex)).toBe(appliedIndex);
+    await leader.stop();
+    // A new machine without any state.
+    await leader.start();
+    expect(leader.machine.appliedConfig).toBeNull();
+    expect(leader.node.status().config.learners).toEqual(['d']);
+  });
 });
 
 describe('a member that cannot start', () => {

@@ -1,5 +1,11 @@
 import type { SnapshotMessage } from '../../src/core/message.ts';
-import { type Entry, EntryType, type Index, type SnapshotMeta } from '../../src/core/types.ts';
+import {
+  type ClusterConfig,
+  type Entry,
+  EntryType,
+  type Index,
+  type SnapshotMeta,
+} from '../../src/core/types.ts';
 import { RaftNode } from '../../src/node/raft-node.ts';
 import type { RaftNodeOptions } from '../../src/options.ts';
 import type {
@@ -114,7 +120,7 @@ function read(reader: SnapshotReader, offset: number): Promise<Uint8Array> {
 /** Keys and values in memory: `key=value` sets, `-key` deletes. */
 export class KvMachine implements StateMachine<Index> {
   appliedIndex: Index = 0;
-  readonly appliedConfig = null;
+  appliedConfig: ClusterConfig | null = null;
   values = new Map<string, string>();
   /** Awaited before each piece of a snapshot is given. */
   beforePiece: () => Promise<void> = () => Promise.resolve();
