@@ -58,6 +58,17 @@ const groups: readonly Group[] = [
     ],
   },
   {
+    reason: 'the reset has made the configuration that of the snapshot; done again it is the same',
+    mutants: [
+      'snapshot.ts installSnapshot: !isGivenUp -> true',
+      'snapshot.ts onRestored: state.configs.apply(index); -> nothing',
+    ],
+  },
+  {
+    reason: 'what the snapshot holds is committed, and the commit leaves one of two equal entries',
+    mutants: ['config.ts rebase: at.index > lastIndex -> at.index >= lastIndex'],
+  },
+  {
     reason: 'votes that are left over are not looked at by a leader',
     mutants: ['leader.ts becomeLeader: state.leaveRole(); -> nothing'],
   },

@@ -438,6 +438,14 @@ describe('Raft paper 7: a state machine that lost its state', () => {
     }
   });
 
+  it('tells its driver of the configuration that it got back', () => {
+    const config = initialConfig({ a: 'a', b: 'b', c: 'c', d: 'd', e: 'e' });
+    const bench = lost();
+    bench.step(appendOf('b', 1, [8, 1], [], 8));
+    bench.core.step(snapshotOf('b', 1, [6, 1], { config, configIndex: 3 }));
+    expect(bench.core.ready().config).toEqual(config);
+  });
+
   it('the leader has one sent, at least as new as wanted, while replication goes on', () => {
     const bench = new CoreBench({ log: ones(3) }).lead('b');
     for (const id of ['b', 'c']) bench.acknowledge(id, 4);
