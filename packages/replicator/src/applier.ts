@@ -5,6 +5,7 @@ import {
   type FlowFields,
   FlowRecord,
 } from '@raftwall/flow-table';
+import type { ApplierMode } from './applier-mode.ts';
 import type { Domain } from './domain.ts';
 import { ExpectationInjector } from './expectation-injector.ts';
 import { FlowKeyProbe } from './flow-key-probe.ts';
@@ -21,15 +22,6 @@ import type { Room } from './room.ts';
 interface AppliedTable extends InjectedTable {
   readonly size: number;
 }
-
-/**
- * What the applier may do to the kernel.
- * - `blocked`: nothing; no living active node was heard since the start (rule K9).
- * - `standby`: the kernel follows the table.
- * - `addOnly`: this node may be carrying traffic: missing flows are created, nothing is changed or deleted (K8, K10).
- * - `active`: the kernel is the truth; what somebody deleted is restored if that is wanted (rule K16).
- */
-export type ApplierMode = 'blocked' | 'standby' | 'addOnly' | 'active';
 
 export interface ApplierDependencies {
   readonly kernel: Kernel;

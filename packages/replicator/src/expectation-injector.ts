@@ -1,5 +1,5 @@
 import { type ExpectationFields, ExpectationRecord, expectationKey } from '@raftwall/flow-table';
-import type { ApplierMode } from './applier.ts';
+import type { ApplierMode } from './applier-mode.ts';
 import { countBy, type ReplicatorCounters } from './metrics.ts';
 import { Errno, type Kernel, type KernelBatch } from './ports.ts';
 

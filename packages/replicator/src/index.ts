@@ -7,6 +7,7 @@ export { compileQuery, protocolNames, viewFlow } from './flow-view.ts';
 export { ReplicatorCounters } from './metrics.ts';
 export * from './options.ts';
 export * from './ports.ts';
-export { Replicator, type ReplicatorDependencies } from './replicator.ts';
+export { Replicator } from './replicator.ts';
+export type { ReplicatorDependencies } from './replicator-dependencies.ts';
 export { ReplicatedStateMachine } from './state-machine.ts';
 export type * from './status.ts';

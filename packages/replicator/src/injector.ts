@@ -1,5 +1,5 @@
 import { FlowAttribute, type FlowFields, FlowRecord, readFlowKey } from '@raftwall/flow-table';
-import type { ApplierMode } from './applier.ts';
+import type { ApplierMode } from './applier-mode.ts';
 import { Collisions } from './collisions.ts';
 import type { Domain } from './domain.ts';
 import type { Hold } from './hold.ts';

@@ -16,7 +16,7 @@ import type { Promotion } from './promotion.ts';
 import { Readiness } from './readiness.ts';
 import { ReconcileSchedule } from './reconcile-schedule.ts';
 import { Reconciler, type ReconcilerDependencies } from './reconciler.ts';
-import type { ReplicatorDependencies } from './replicator.ts';
+import type { ReplicatorDependencies } from './replicator-dependencies.ts';
 import { RollCall } from './roll-call.ts';
 import type { Room } from './room.ts';
 import { Verification } from './verification.ts';

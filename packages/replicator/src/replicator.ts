@@ -1,6 +1,6 @@
-import type { ExpectationFields, FlowFields, FlowTable } from '@raftwall/flow-table';
+import type { ExpectationFields, FlowFields } from '@raftwall/flow-table';
 import { Applier } from './applier.ts';
-import type { ClusterState, GroupState, Outcome } from './cluster-state.ts';
+import type { GroupState, Outcome } from './cluster-state.ts';
 import type {
   ActivateCommand,
   BatchCommand,
@@ -14,37 +14,14 @@ import type {
 import { Domain } from './domain.ts';
 import { EventLog } from './event-log.ts';
 import { SlotFlag } from './local-flag.ts';
-import type { ReplicatorCounters } from './metrics.ts';
 import type { ReplicatorOptions } from './options.ts';
 import { makeParts, type Parts } from './parts.ts';
-import type {
-  Activity,
-  AddressSource,
-  Clock,
-  Consensus,
-  Kernel,
-  Logger,
-  ReadinessSink,
-} from './ports.ts';
+import type { Consensus } from './ports.ts';
 import { Promotion } from './promotion.ts';
+import type { ReplicatorDependencies } from './replicator-dependencies.ts';
 import { Room } from './room.ts';
 import type { AppliedListener } from './state-machine.ts';
 import { VrrpReport } from './vrrp-report.ts';
-
-export interface ReplicatorDependencies {
-  readonly kernel: Kernel;
-  readonly activity: Activity;
-  readonly addresses: AddressSource;
-  readonly readinessSink: ReadinessSink;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly counters: ReplicatorCounters;
-  readonly errnoName: (errno: number) => string;
-  /** Name of the program behind a netlink port id, if it still lives (rule K16). */
-  readonly programOf: (portId: number) => string | null;
-  readonly state: ClusterState;
-  readonly table: FlowTable;
-}
 
 const tickMs = 100;
 const activationsKept = 256;
