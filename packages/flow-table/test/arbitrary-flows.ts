@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { FlowAttribute, type FlowFields, FlowRecord } from '../src/index.ts';
+import { FlowAttribute, type FlowFields, FlowRecord, type FlowTable } from '../src/index.ts';
 
 /** xorshift32: the same flows for the same seed. */
 export class Random {
@@ -168,3 +168,14 @@ export const arbitraryStep = (keys: number): fc.Arbitrary<Step> =>
     set: fc.oneof(fc.integer({ min: 0, max: 0x3fff }), fc.constantFrom(0x1f, 0x0b, 0x02, 0x04)),
     seed: fc.integer(),
   });
+
+/** All flows of a table by their keys, with what counts of each and its local index. */
+export function contents(table: FlowTable): Record<string, unknown> {
+  const into = new FlowRecord();
+  const all: [string, unknown][] = [];
+  table.forEachPage(0, table.slotEnd, (slot) => {
+    table.read(slot, into);
+    all.push([keyText(into), { ...contentOf(into), localIndex: table.localIndex(slot) }]);
+  });
+  return Object.fromEntries(all.sort(([left], [right]) => (left < right ? -1 : 1)));
+}

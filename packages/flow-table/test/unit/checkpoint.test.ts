@@ -14,18 +14,10 @@ import {
   CheckpointVersionError,
   CheckpointWriteError,
   discardCheckpoint,
-  FlowRecord,
   FlowTable,
   OperationWriter,
 } from '../../src/index.ts';
-import {
-  arbitraryStep,
-  contentOf,
-  keyText,
-  newFlow,
-  Random,
-  type Step,
-} from '../arbitrary-flows.ts';
+import { arbitraryStep, contents, newFlow, Random, type Step } from '../arbitrary-flows.ts';
 import { MapTable } from '../map-table.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -59,16 +51,6 @@ const creates = (from: number, to: number, seed = 1): Step[] =>
   }));
 const deletes = (from: number, to: number): Step[] =>
   creates(from, to).map((step) => ({ ...step, kind: 'delete' }));
-
-function contents(table: FlowTable): Record<string, unknown> {
-  const into = new FlowRecord();
-  const all: [string, unknown][] = [];
-  table.forEachPage(0, table.slotEnd, (slot) => {
-    table.read(slot, into);
-    all.push([keyText(into), { ...contentOf(into), localIndex: table.localIndex(slot) }]);
-  });
-  return Object.fromEntries(all.sort(([left], [right]) => (left < right ? -1 : 1)));
-}
 
 const withoutIndex = (all: Record<string, unknown>) =>
   Object.fromEntries(

@@ -5,7 +5,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   Checkpoint,
-  FlowRecord,
   FlowSnapshotDamagedError,
   FlowSnapshotVersionError,
   FlowTable,
@@ -13,14 +12,7 @@ import {
   packFlowTable,
   unpackFlowTable,
 } from '../../src/index.ts';
-import {
-  arbitraryStep,
-  contentOf,
-  keyText,
-  newFlow,
-  Random,
-  type Step,
-} from '../arbitrary-flows.ts';
+import { arbitraryStep, contents, newFlow, Random, type Step } from '../arbitrary-flows.ts';
 
 const position = { index: 41, term: 7, meta: Uint8Array.of(1, 2, 3) };
 const newTable = () => new FlowTable({}, { nowMs: () => 1_000_000 });
@@ -40,16 +32,6 @@ const creates = (from: number, to: number, seed = 1): Step[] =>
     set: 0x3fff,
     seed: seed + index,
   }));
-
-function contents(table: FlowTable): Record<string, unknown> {
-  const into = new FlowRecord();
-  const all: [string, unknown][] = [];
-  table.forEachPage(0, table.slotEnd, (slot) => {
-    table.read(slot, into);
-    all.push([keyText(into), { ...contentOf(into), localIndex: table.localIndex(slot) }]);
-  });
-  return Object.fromEntries(all.sort(([left], [right]) => (left < right ? -1 : 1)));
-}
 
 async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
