@@ -297,9 +297,11 @@ describe('the handshake', () => {
     a.knows(b);
     await eventually(() => existsSync(peersFile) && a.transport.isReachable('b'));
     expect(readFileSync(peersFile, 'utf8')).toContain(before);
+    // Gone before it is removed, and not while it dials: a hello still on its way would be that of the member to come.
+    await eventually(() => b.transport.isReachable('a'));
+    await b.transport.stop();
     a.knows();
     await eventually(() => !readFileSync(peersFile, 'utf8').includes(before));
-    await b.transport.stop();
     const returned = await alone('b', {}, after);
     a.knows(returned);
     returned.knows(a);
