@@ -15,6 +15,11 @@ const GAUGES: readonly NodeGauge[] = [
     read: (it) => Number(it.ready),
   },
   {
+    name: 'raftwall_witness',
+    help: '1 if this node votes and keeps the log, and has no kernel',
+    read: (it) => Number(it.witness),
+  },
+  {
     name: 'raftwall_quorum',
     help: '1 if this node is in contact with a quorum',
     read: (it) => Number(it.quorum),

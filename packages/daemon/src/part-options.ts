@@ -1,5 +1,6 @@
 import type { AdminApiOptions } from '@raftwall/admin-api';
 import {
+  type ActivityOptions,
   activityDefaults,
   applierDefaults,
   captureDefaults,
@@ -9,6 +10,7 @@ import {
   readinessDefaults,
   reconcilerDefaults,
   roomDefaults,
+  type WitnessOptions,
 } from '@raftwall/replicator';
 import type {
   FileSnapshotOptions,
@@ -95,7 +97,7 @@ export function replicatorOptions(
     cluster: cluster.name,
     node: node.id,
     version,
-    group: vrrp?.groups[0]?.name ?? 'default',
+    group: firstGroup(config),
     kernelIncarnation,
     vrrp: vrrp !== null,
     domain: {
@@ -118,10 +120,30 @@ export function replicatorOptions(
     room: { ...roomDefaults, entriesMax: config.kernel.maxEntries },
     hooks: hooksDefaults,
     reconciler: { ...reconcilerDefaults, activeIntervalMs: activeIntervalMs(timeouts) },
-    activity: { ...activityDefaults, holderLostMs: cluster.timing.electionTimeoutMsMax },
+    activity: activityOptions(config),
     readiness: readinessDefaults,
     checks: checksDefaults,
   };
+}
+
+/** What a member without a kernel is told (rule V10). */
+export function witnessOptions(config: DaemonConfig, version: string): WitnessOptions {
+  return {
+    cluster: config.cluster.name,
+    node: config.node.id,
+    version,
+    group: firstGroup(config),
+    activity: activityOptions(config),
+    checks: checksDefaults,
+  };
+}
+
+function firstGroup({ vrrp }: DaemonConfig): string {
+  return vrrp?.groups[0]?.name ?? 'default';
+}
+
+function activityOptions({ cluster }: DaemonConfig): ActivityOptions {
+  return { ...activityDefaults, holderLostMs: cluster.timing.electionTimeoutMsMax };
 }
 
 export function adminApiOptions(

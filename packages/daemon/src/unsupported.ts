@@ -14,17 +14,16 @@ export class UnsupportedConfigError extends Error {
 }
 
 /**
- * Refuses what would otherwise be ignored in silence: a witness that touches its kernel is worse than one that does not start.
+ * Refuses what would otherwise be ignored in silence: an address that moves against the leader is worse than one that does not start.
  *
  * @throws {UnsupportedConfigError} If the configuration uses such a key.
  */
 export function refuseUnsupported(config: DaemonConfig): void {
-  const { node, vrrp } = config;
+  const { vrrp } = config;
   const faults: string[] = [];
   const refuse = (used: boolean, key: string, instead: string): void => {
     if (used) faults.push(`${key}: this version does not support it yet; ${instead}`);
   };
-  refuse(node.witness, 'node.witness', 'run a third firewall as a full member');
   refuse(vrrp !== null && vrrp.mode !== 'follow', 'vrrp.mode', 'use follow');
   refuse(vrrp !== null && vrrp.groups.length > 1, 'vrrp.groups', 'name one group');
   if (faults.length > 0) throw new UnsupportedConfigError(faults);

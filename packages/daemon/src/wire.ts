@@ -7,10 +7,12 @@ import {
   Admin,
   Checkpointer,
   ClusterState,
+  heirs,
   type Outcome,
   ReplicatedStateMachine,
   Replicator,
   ReplicatorCounters,
+  Witness,
 } from '@raftwall/replicator';
 import { FileSnapshotStore, RaftNode, SegmentLogStore, SystemClock, TcpTransport } from 'raft-ts';
 import { LocalAddresses } from './addresses.ts';
@@ -27,6 +29,7 @@ import {
   segmentLogOptions,
   snapshotOptions,
   transportOptions,
+  witnessOptions,
 } from './part-options.ts';
 import { programOf } from './port-owner.ts';
 import { RaftConsensus } from './raft-consensus.ts';
@@ -67,6 +70,15 @@ interface Host {
   readonly vrrp: JoinedVrrp;
 }
 
+/** What this node is in its cluster. */
+type Member = Replicator | Witness;
+
+interface Part {
+  readonly member: Member;
+  /** Where there is no VRRP, the leader's role takes its place. */
+  follow(consensus: RaftConsensus): void;
+}
+
 class WiredNode implements RunningNode {
   readonly #config: DaemonConfig;
   readonly #logger: Logger;
@@ -88,29 +100,30 @@ class WiredNode implements RunningNode {
 
   async start(): Promise<void> {
     const storage = await this.#openStorage();
-    const host = await this.#joinHost();
-    const replicator = this.#makeReplicator(storage, host);
-    const checkpointer = this.#makeCheckpointer(storage, replicator);
+    const { member, follow } = this.#config.node.witness
+      ? this.#makeWitness(storage)
+      : await this.#makeFirewall(storage);
+    const checkpointer = this.#makeCheckpointer(storage, member);
     const stateMachine = new ReplicatedStateMachine(storage.applied, {
       ...storage,
       checkpoint: checkpointer,
-      counters: replicator.dependencies.counters,
-      listener: replicator,
+      counters: member.dependencies.counters,
+      listener: member,
     });
-    const raft = await this.#joinCluster(stateMachine, replicator);
+    const raft = await this.#joinCluster(stateMachine, member);
     const consensus = new RaftConsensus(raft);
-    host.vrrp.follow(consensus);
-    this.#stops.push(async () => replicator.stop());
-    await replicator.start(consensus);
+    follow(consensus);
+    this.#stops.push(async () => member.stop());
+    await member.start(consensus);
     checkpointer.start({
       position: () => stateMachine.position(),
       compact: (index) => raft.compact(index),
     });
     this.#stops.push(() => checkpointer.stop());
-    await this.#serve(replicator);
+    await this.#serve(member);
     this.#leave = async () => {
-      await replicator.leave();
-      await this.#handLeadershipOver(raft);
+      await member.leave();
+      await this.#handLeadershipOver(consensus, storage.state);
     };
   }
 
@@ -147,6 +160,23 @@ class WiredNode implements RunningNode {
     return { kernel, addresses, vrrp };
   }
 
+  async #makeFirewall(storage: Storage): Promise<Part> {
+    const host = await this.#joinHost();
+    const member = this.#makeReplicator(storage, host);
+    return { member, follow: (consensus) => host.vrrp.follow(consensus) };
+  }
+
+  /** Rule V10: neither kernel nor addresses nor VRRP, and so no capability. */
+  #makeWitness(storage: Storage): Part {
+    const member = new Witness(witnessOptions(this.#config, VERSION), storage.applied.index, {
+      ...storage,
+      clock: this.#clock,
+      logger: this.#logger,
+      counters: new ReplicatorCounters(),
+    });
+    return { member, follow: () => undefined };
+  }
+
   #makeReplicator(storage: Storage, host: Host): Replicator {
     const options = replicatorOptions(
       this.#config,
@@ -171,7 +201,7 @@ class WiredNode implements RunningNode {
 
   async #joinCluster(
     stateMachine: ReplicatedStateMachine,
-    replicator: Replicator,
+    member: Member,
   ): Promise<RaftNode<Outcome>> {
     const store = new SegmentLogStore(segmentLogOptions(this.#config));
     const transport = new TcpTransport(transportOptions(this.#config), {
@@ -184,12 +214,12 @@ class WiredNode implements RunningNode {
     const raft = await RaftNode.open<Outcome>(raftOptions(this.#config), parts);
     this.#stops.push(() => raft.close());
     const onStopped = (error: Error): void => {
-      replicator.fail(`this member has stopped: ${error.message}`);
+      member.fail(`this member has stopped: ${error.message}`);
       this.#onFailure(error);
     };
     // Entries of Raft's own count too: a leader may name one of them as the commit index (rule V1).
-    raft.on('applied', (index) => replicator.onApplied(index));
-    replicator.onApplied(raft.status().appliedIndex);
+    raft.on('applied', (index) => member.onApplied(index));
+    member.onApplied(raft.status().appliedIndex);
     raft.on('snapshotInstalled', ({ lastIndex: index }) =>
       this.#logger.info({ index }, 'the table was replaced by a snapshot'),
     );
@@ -199,7 +229,7 @@ class WiredNode implements RunningNode {
     return raft;
   }
 
-  #makeCheckpointer({ checkpoint, applied }: Storage, replicator: Replicator): Checkpointer {
+  #makeCheckpointer({ checkpoint, applied }: Storage, member: Member): Checkpointer {
     return new Checkpointer(
       { intervalMs: checkpointIntervalMs, writtenIndex: applied.index },
       {
@@ -207,18 +237,18 @@ class WiredNode implements RunningNode {
         clock: this.#clock,
         logger: this.#logger,
         onFailure: (error) => {
-          replicator.fail(`the checkpoint failed: ${error.message}`);
+          member.fail(`the checkpoint failed: ${error.message}`);
           this.#onFailure(error);
         },
       },
     );
   }
 
-  async #serve(replicator: Replicator): Promise<void> {
+  async #serve(member: Member): Promise<void> {
     const vrrpMode = this.#config.vrrp?.mode ?? null;
     const api = new AdminApi(adminApiOptions(this.#config, dashboardFiles), {
-      node: new Admin({ vrrpMode, transferTimeoutMs }, replicator),
-      counters: replicator.dependencies.counters,
+      node: new Admin({ vrrpMode, transferTimeoutMs }, member),
+      counters: member.dependencies.counters,
       registry: null,
       logger: this.#logger,
     });
@@ -226,16 +256,13 @@ class WiredNode implements RunningNode {
     this.#stops.push(() => api.stop());
   }
 
-  /** Leadership goes to the member that is most level, so that nobody has to wait for an election (rule V4). */
-  async #handLeadershipOver(raft: RaftNode<Outcome>): Promise<void> {
-    const status = raft.status();
-    if (status.role !== 'leader') return;
-    const [target] = status.members
-      .filter(({ id, role, reachable }) => id !== status.id && role === 'voter' && reachable)
-      .sort((a, b) => (b.matchIndex ?? 0) - (a.matchIndex ?? 0));
-    if (target === undefined) return;
-    await raft
-      .transferLeadership(target.id)
-      .catch((error) => this.#logger.warn({ err: error }, 'leadership could not be handed over'));
+  /** Leadership goes to the member that is fittest for it, so that nobody has to wait for an election (rule V4). */
+  async #handLeadershipOver(consensus: RaftConsensus, state: ClusterState): Promise<void> {
+    const status = consensus.status();
+    const [heir] = heirs(status, state, this.#config.node.id);
+    if (status.role !== 'leader' || heir === undefined) return;
+    await consensus
+      .transferLeadership(heir)
+      .catch((err) => this.#logger.warn({ err }, 'leadership could not be handed over'));
   }
 }

@@ -8,11 +8,14 @@ import type { RulesetOptions } from './ruleset.ts';
 import { Timeline } from './timeline.ts';
 import { Topology } from './topology.ts';
 import { waitFor } from './wait.ts';
+import { Witness } from './witness.ts';
 
 /** What a cluster of the lab is made of. */
 export interface ClusterOptions {
   /** Number of firewalls. Default 3. */
   readonly firewalls?: number;
+  /** One more member that votes and carries no traffic. Default false. */
+  readonly witness?: boolean;
   /** false: firewalls with keepalived alone. Default true. */
   readonly replication?: boolean;
   readonly rules?: RulesetOptions;
@@ -37,6 +40,7 @@ const TAKEOVER_MS = 15_000;
 export class Cluster {
   readonly topology: Topology;
   readonly firewalls: readonly Firewall[];
+  readonly witness: Witness | null;
   readonly timeline: Timeline;
   /** Configurations, logs and data of all firewalls. */
   readonly directory: string;
@@ -47,15 +51,17 @@ export class Cluster {
     parts: { namespaces: NamespaceSet; topology: Topology; directory: string },
     options: ClusterOptions,
   ) {
-    const members = options.firewalls ?? 3;
+    const firewalls = options.firewalls ?? 3;
+    const members = firewalls + (options.witness ? 1 : 0);
     this.#namespaces = parts.namespaces;
     this.topology = parts.topology;
     this.directory = parts.directory;
     this.timeline = options.timeline ?? new Timeline();
     this.#replication = options.replication ?? true;
-    this.firewalls = Array.from({ length: members }, (_, i) =>
+    this.firewalls = Array.from({ length: firewalls }, (_, i) =>
       this.#makeFirewall(i + 1, members, options),
     );
+    this.witness = options.witness ? this.#makeWitness(members, options) : null;
   }
 
   /** Makes the machines and wires; no daemon runs yet. */
@@ -66,6 +72,7 @@ export class Cluster {
       const topology = await Topology.create(namespaces);
       const cluster = new Cluster({ namespaces, topology, directory }, options);
       await Promise.all(cluster.firewalls.map((firewall) => firewall.boot()));
+      await cluster.witness?.boot();
       return cluster;
     } catch (error) {
       namespaces.remove();
@@ -95,6 +102,7 @@ export class Cluster {
   async start(): Promise<void> {
     const [first, ...others] = this.firewalls;
     for (const firewall of this.firewalls) firewall.startRaftwall();
+    this.witness?.start();
     first!.startKeepalived();
     await first!.keepalived.waitForState('MASTER');
     await this.waitReady();
@@ -159,6 +167,12 @@ export class Cluster {
   remove({ keep = false }: { keep?: boolean } = {}): void {
     this.#namespaces.remove();
     if (!keep) rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #makeWitness(members: number, { rules }: ClusterOptions): Witness {
+    const directory = join(this.directory, `fw${members}`);
+    const ipv6 = rules?.ipv6 ?? false;
+    return new Witness({ index: members, members, directory, ipv6 }, this.topology);
   }
 
   #makeFirewall(index: number, members: number, options: ClusterOptions): Firewall {

@@ -63,7 +63,7 @@ export class Firewall extends EventEmitter<FirewallEvents> {
     this.keepalived = new KeepalivedDaemon({ runDirectory, stateDirectory, ipv6 });
     this.raftwall = new RaftwallDaemon({
       ...{ index, members, ipv6, capture: options.capture, kernel: options.kernel },
-      node: options.node,
+      ...{ node: options.node, witness: false },
       ...{ runDirectory, dataDirectory, stateDirectory },
     });
   }

@@ -27,3 +27,4 @@ export { NumberedStream, type StreamReport } from './traffic/numbered-stream.ts'
 export type { TrafficReport } from './traffic/protocol.ts';
 export { Traffic, type TrafficOptions } from './traffic/traffic.ts';
 export { type WaitOptions, waitFor } from './wait.ts';
+export { capabilities, netlinkSockets, Witness, type WitnessOptions } from './witness.ts';

@@ -11,6 +11,8 @@ import type { Namespace } from './namespace.ts';
 
 const RAFTWALLD = fileURLToPath(new URL('../../daemon/bin/raftwalld', import.meta.url));
 const RAFTWALL = fileURLToPath(new URL('../../cli/bin/raftwall', import.meta.url));
+/** Of util-linux: what runs behind it has no capability, although it is root's. */
+const WITHOUT_CAPABILITIES = ['setpriv', '--bounding-set', '-all', '--inh-caps', '-all'];
 const READ_TIMEOUT_MS = 2000;
 /** Of `raftwall`: not reachable, not ready. */
 const RETRY_EXIT_CODES: ReadonlySet<number | null> = new Set([3, 4]);
@@ -24,6 +26,8 @@ export interface RaftwallOptions {
   readonly dataDirectory: string;
   readonly stateDirectory: string;
   readonly ipv6: boolean;
+  /** A witness: no VRRP, and the process gets no capability at all. */
+  readonly witness: boolean;
   /** Section `capture` of its configuration. */
   readonly capture: object;
   /** Section `kernel` of its configuration. */
@@ -43,6 +47,7 @@ export interface StatusView {
   readonly flows: number;
   readonly active: string | null;
   readonly epoch: number;
+  readonly witness: boolean;
   readonly ready: boolean;
   readonly notReadyReason: string | null;
   readonly quorum: boolean;
@@ -79,9 +84,11 @@ export class RaftwallDaemon {
     }
     const configFile = join(runDirectory, 'raftwall.yaml');
     writeFileSync(configFile, stringify(raftwallConfig(this.#options, this.#socket)));
-    const child = namespace.spawn(RAFTWALLD, ['--config', configFile], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const [file = '', ...args] = [
+      ...(this.#options.witness ? WITHOUT_CAPABILITIES : []),
+      ...[RAFTWALLD, '--config', configFile],
+    ];
+    const child = namespace.spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = new ManagedProcess(child, {
       name: `raftwalld of ${this.id}`,
       logFile: join(runDirectory, 'raftwalld.log'),
@@ -155,17 +162,26 @@ function raftwallConfig(options: RaftwallOptions, socket: string): object {
   }));
   return {
     cluster: { name: 'lab', members, virtualAddresses: virtualAddresses(options.ipv6) },
-    node: { id: `fw${options.index}`, dataDir: options.dataDirectory, ...options.node },
+    node: {
+      id: `fw${options.index}`,
+      dataDir: options.dataDirectory,
+      ...(options.witness ? { witness: true } : {}),
+      ...options.node,
+    },
     peers: { insecure: true },
     api: { socket },
     capture: options.capture,
     kernel: options.kernel,
-    vrrp: {
-      mode: 'follow',
-      instance: { group: 'G1' },
-      fifo: join(options.stateDirectory, 'fifo'),
-      trackFile: join(options.stateDirectory, 'ready'),
-    },
+    ...(options.witness ? {} : { vrrp: vrrpConfig(options.stateDirectory) }),
+  };
+}
+
+function vrrpConfig(stateDirectory: string): object {
+  return {
+    mode: 'follow',
+    instance: { group: 'G1' },
+    fifo: join(stateDirectory, 'fifo'),
+    trackFile: join(stateDirectory, 'ready'),
   };
 }
 

@@ -101,6 +101,18 @@ export class Topology {
     return namespace;
   }
 
+  /** Makes a machine that only has a wire to the other members. */
+  async addWitness(index: number): Promise<Namespace> {
+    const namespace = await this.#namespaces.create('witness');
+    await this.#connect(namespace, {
+      name: 'eth2',
+      port: portName(index, 'members'),
+      bridge: 'members',
+    });
+    await namespace.ip([`address add ${firewallAddresses(index).members}/24 dev eth2`]);
+    return namespace;
+  }
+
   /** Cuts or mends all wires of a firewall in one go. */
   async setLinks(index: number, state: 'up' | 'down'): Promise<void> {
     await this.#switch.ip(

@@ -7,12 +7,13 @@ import type {
   NodeEvent,
   VerifyReport,
 } from './admin-port.ts';
+import type { AdministeredNode } from './administered-node.ts';
+import { isWitness } from './cluster-state.ts';
 import { CommandKind, encodeCommand } from './command.ts';
 import { RefusalError } from './errors.ts';
 import { compileQuery, viewFlow } from './flow-view.ts';
 import type { ConsensusMember, MemberChange } from './ports.ts';
-import type { Replicator } from './replicator.ts';
-import type { GroupStatus, MemberStatus, NodeStatus, VrrpStatus } from './status.ts';
+import type { GroupStatus, MemberStatus, NodeStatus } from './status.ts';
 
 export interface AdminOptions {
   /** VRRP's mode, or null without VRRP. */
@@ -24,17 +25,16 @@ export interface AdminOptions {
 /** What people may ask of a running node and have it do. */
 export class Admin implements AdminPort {
   readonly #options: AdminOptions;
-  readonly #replicator: Replicator;
+  readonly #node: AdministeredNode;
 
-  constructor(options: AdminOptions, replicator: Replicator) {
+  constructor(options: AdminOptions, node: AdministeredNode) {
     this.#options = options;
-    this.#replicator = replicator;
+    this.#node = node;
   }
 
   status(): NodeStatus {
-    const { options, appliedIndex, dependencies, applier } = this.#replicator;
-    const { consensus, capture, readiness } = this.#replicator.parts;
-    const { role, leader, term, commitIndex, quorum, members } = consensus.status();
+    const { options, appliedIndex, dependencies, parts } = this.#node;
+    const { role, leader, term, commitIndex, quorum, members } = parts.consensus.status();
     const group = dependencies.state.group(options.group);
     return {
       cluster: options.cluster,
@@ -45,27 +45,18 @@ export class Admin implements AdminPort {
       term,
       commitIndex,
       appliedIndex,
-      kernelIndex: applier.kernelIndex,
       flows: dependencies.table.size,
       active: group.released ? null : group.node,
       epoch: group.epoch,
-      ready: readiness.ready,
-      notReadyReason: readiness.reason,
       quorum,
-      vrrp: this.#vrrpStatus(),
-      capture: {
-        lastProposed: capture.lastProposed,
-        lastApplied: capture.lastApplied,
-        oldestUncommittedMs: Math.round(capture.oldestUncommittedMs),
-      },
       groups: this.#groups(),
       members: members.map((member) => this.#memberStatus(member)),
-      kernel: this.#kernelStatus(),
+      ...this.#node.kernelSide(this.#options.vrrpMode),
     };
   }
 
   async *flows(query: FlowQuery, pageSize: number): AsyncIterable<readonly FlowView[]> {
-    const { table } = this.#replicator.dependencies;
+    const { table } = this.#node.dependencies;
     const matches = compileQuery(query);
     const owner = this.status().active;
     const flow = new FlowRecord();
@@ -83,7 +74,7 @@ export class Admin implements AdminPort {
   }
 
   activations(): readonly ActivationView[] {
-    return this.#replicator.activations.map(({ index, command, outcome, epoch }) => ({
+    return this.#node.activations.decided.map(({ index, command, outcome, epoch }) => ({
       index,
       group: command.group,
       epoch,
@@ -94,8 +85,8 @@ export class Admin implements AdminPort {
   }
 
   async transfer(target: string): Promise<void> {
-    const { options, dependencies } = this.#replicator;
-    const { consensus } = this.#replicator.parts;
+    const { options, dependencies } = this.#node;
+    const { consensus } = this.#node.parts;
     const status = consensus.status();
     if (!status.members.some(({ id }) => id === target)) {
       const known = status.members.map(({ id }) => id).join(', ');
@@ -114,7 +105,7 @@ export class Admin implements AdminPort {
   }
 
   async verify(repair: boolean): Promise<VerifyReport> {
-    const { consensus, verification } = this.#replicator.parts;
+    const { consensus, verification } = this.#node.parts;
     if (!consensus.status().quorum) {
       throw new RefusalError('no-quorum', 'the members cannot be asked without a quorum');
     }
@@ -122,11 +113,11 @@ export class Admin implements AdminPort {
   }
 
   reconcile(reason: string): Promise<void> {
-    return this.#replicator.reconcileNow(reason);
+    return this.#node.reconcileNow(reason);
   }
 
   async changeMembers(change: MemberChange): Promise<void> {
-    const { consensus } = this.#replicator.parts;
+    const { consensus } = this.#node.parts;
     const { role, leader, members } = consensus.status();
     if (role !== 'leader') {
       const whom = leader === null ? 'nobody is known to lead' : `ask ${leader}, which leads`;
@@ -141,13 +132,13 @@ export class Admin implements AdminPort {
   }
 
   onEvent(listener: (event: NodeEvent) => void): () => void {
-    return this.#replicator.events.onEvent(listener);
+    return this.#node.events.onEvent(listener);
   }
 
   /** Every other member steps back until the target is MASTER and its activation is applied. */
   async #moveAddress(group: string, target: string): Promise<void> {
-    const { state } = this.#replicator.dependencies;
-    const { consensus } = this.#replicator.parts;
+    const { state } = this.#node.dependencies;
+    const { consensus } = this.#node.parts;
     if (state.group(group).node === target && !state.group(group).released) return;
     await consensus.propose(encodeCommand({ kind: CommandKind.handover, group, target }));
     await this.#until(
@@ -157,7 +148,7 @@ export class Admin implements AdminPort {
   }
 
   async #moveLeadership(target: string): Promise<void> {
-    const { consensus } = this.#replicator.parts;
+    const { consensus } = this.#node.parts;
     if (consensus.status().leader === target) return;
     await consensus.transferLeadership(target).catch((cause) => {
       throw new RefusalError('transfer-failed', `leadership stayed: ${(cause as Error).message}`);
@@ -166,7 +157,7 @@ export class Admin implements AdminPort {
   }
 
   async #until(done: () => boolean, failure: string): Promise<void> {
-    const { clock } = this.#replicator.dependencies;
+    const { clock } = this.#node.dependencies;
     const deadlineMs = clock.nowMs() + this.#options.transferTimeoutMs;
     while (!done()) {
       if (clock.nowMs() > deadlineMs) throw new RefusalError('transfer-failed', failure);
@@ -174,19 +165,8 @@ export class Admin implements AdminPort {
     }
   }
 
-  #vrrpStatus(): VrrpStatus | null {
-    if (this.#options.vrrpMode === null) return null;
-    const { activity, readinessSink } = this.#replicator.dependencies;
-    return {
-      mode: this.#options.vrrpMode,
-      state: activity.state,
-      splitVip: this.#replicator.parts.activation.splitVip,
-      trackFileValue: readinessSink.value,
-    };
-  }
-
   #groups(): readonly GroupStatus[] {
-    return this.#replicator.dependencies.state.groups().map((group) => ({
+    return this.#node.dependencies.state.groups().map((group) => ({
       name: group.name,
       active: group.released ? null : group.node,
       epoch: group.epoch,
@@ -196,24 +176,7 @@ export class Admin implements AdminPort {
   }
 
   #memberStatus(member: ConsensusMember): MemberStatus {
-    const level = this.#replicator.dependencies.state.member(member.id)?.level ?? false;
-    return { ...member, level };
-  }
-
-  #kernelStatus(): NodeStatus['kernel'] {
-    const { applier, room, dependencies } = this.#replicator;
-    const { reconciler } = this.#replicator.parts;
-    const { kernel, counters } = dependencies;
-    return {
-      entriesInKernel: kernel.count(),
-      entriesMax: Number.isFinite(room.entriesMax) ? room.entriesMax : null,
-      queued: applier.queued,
-      failuresByErrno: counters.kernelFailures,
-      overruns: counters.overruns,
-      reconciling: reconciler.running,
-      reconcileProgress: reconciler.progress,
-      lastReconcile: reconciler.last,
-      tableDifference: this.#replicator.parts.digestWatch.difference,
-    };
+    const known = this.#node.dependencies.state.member(member.id);
+    return { ...member, level: known?.level ?? false, witness: isWitness(known) };
   }
 }

@@ -37,11 +37,17 @@ export interface GroupState {
 export interface MemberState {
   readonly id: string;
   readonly addresses: readonly string[];
+  /** Empty for a witness, which has none (rule V10). */
   readonly kernelIncarnation: string;
   /** That kernel was level with the table at least once. */
   readonly level: boolean;
   /** Log index at which it last named its kernel; 0: not known. */
   readonly announcedIndex: number;
+}
+
+/** Rule V10: it has told of itself, and has no kernel. */
+export function isWitness(member: MemberState | undefined): boolean {
+  return member !== undefined && member.announcedIndex > 0 && member.kernelIncarnation === '';
 }
 
 /** How apply decided about a command; equal on all members. */

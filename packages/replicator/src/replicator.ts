@@ -1,4 +1,6 @@
 import type { ExpectationFields, FlowFields } from '@raftwall/flow-table';
+import { ActivationLog } from './activation-log.ts';
+import type { AdministeredNode, KernelSide } from './administered-node.ts';
 import { Applier } from './applier.ts';
 import type { GroupState, Outcome } from './cluster-state.ts';
 import type {
@@ -13,6 +15,7 @@ import type {
 } from './command.ts';
 import { Domain } from './domain.ts';
 import { EventLog } from './event-log.ts';
+import { kernelSideOf } from './kernel-side.ts';
 import { SlotFlag } from './local-flag.ts';
 import type { ReplicatorOptions } from './options.ts';
 import { makeParts, type Parts } from './parts.ts';
@@ -24,26 +27,18 @@ import type { AppliedListener } from './state-machine.ts';
 import { VrrpReport } from './vrrp-report.ts';
 
 const tickMs = 100;
-const activationsKept = 256;
-
-export interface DecidedActivation {
-  readonly index: number;
-  readonly command: ActivateCommand;
-  readonly outcome: Outcome;
-  readonly epoch: number;
-}
 
 /**
  * One node's part in replication: kernel events to the log while the node is active, the log to the kernel while it is
  * not. It joins the parts; each part decides one thing.
  */
-export class Replicator implements AppliedListener {
+export class Replicator implements AppliedListener, AdministeredNode {
   readonly options: ReplicatorOptions;
   readonly events: EventLog;
   readonly domain: Domain;
   readonly applier: Applier;
   readonly room: Room;
-  readonly activations: DecidedActivation[] = [];
+  readonly activations: ActivationLog;
   readonly #dependencies: ReplicatorDependencies;
   #parts: Parts | null = null;
   #appliedIndex: number;
@@ -71,6 +66,7 @@ export class Replicator implements AppliedListener {
     this.#backupSinceMs = mastering ? Number.POSITIVE_INFINITY : clock.nowMs();
     this.#addresses = new Set(dependencies.addresses.current());
     this.events = new EventLog();
+    this.activations = new ActivationLog(counters);
     this.domain = new Domain(options.domain);
     this.room = new Room(options.room, { kernel, counters });
     this.applier = new Applier(options.applier, {
@@ -201,12 +197,8 @@ export class Replicator implements AppliedListener {
     before: GroupState,
   ): void {
     const { epoch } = this.#dependencies.state.group(command.group);
-    this.activations.push({ index, command, outcome, epoch });
-    if (this.activations.length > activationsKept) this.activations.shift();
-    const { counters } = this.#dependencies;
-    if (outcome.kind === 'refused') counters.activationsRefused += 1;
+    this.activations.note({ index, command, outcome, epoch });
     if (outcome.kind !== 'accepted') return;
-    counters.activationsAccepted += 1;
     if (command.node === this.options.node) this.#promotion.noteActivation(before);
     else this.#hearActive(index);
     this.#report.stepForward();
@@ -364,6 +356,10 @@ export class Replicator implements AppliedListener {
     if (this.#heardActive || index <= this.#livingAfterIndex) return;
     this.#heardActive = true;
     if (this.applier.mode === 'blocked') this.#becomeStandby('start');
+  }
+
+  kernelSide(mode: Parameters<AdministeredNode['kernelSide']>[0]): KernelSide {
+    return kernelSideOf(this, mode);
   }
 
   /** A full round on request of a person. */

@@ -16,6 +16,8 @@ export interface NodeStatus {
   readonly active: string | null;
   /** Epoch of the first traffic group: number of its newest accepted activation, 0 before any. */
   readonly epoch: number;
+  /** Votes and keeps the log, and has nothing to do with a kernel (rule V10). */
+  readonly witness: boolean;
   readonly ready: boolean;
   /** One sentence that says what is missing; null when ready. */
   readonly notReadyReason: string | null;
@@ -63,6 +65,7 @@ export interface MemberStatus {
   readonly reachable: boolean;
   /** Whether the member committed that its kernel is level (rule K9). */
   readonly level: boolean;
+  readonly witness: boolean;
 }
 
 export interface KernelStatus {

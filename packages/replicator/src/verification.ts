@@ -20,8 +20,9 @@ export interface VerificationDependencies {
   readonly clock: Clock;
   readonly counters: ReplicatorCounters;
   readonly table: { digest(): DigestSummary };
-  readonly reconciler: Reconciler;
-  readonly schedule: ReconcileSchedule;
+  /** On a witness a round finds nothing: it has no kernel to compare with (rule V10). */
+  readonly reconciler: Pick<Reconciler, 'run'>;
+  readonly schedule: Pick<ReconcileSchedule, 'run'>;
   /** Entries up to this index were committed before this node started: nobody waits for its answer to them. */
   readonly replayedUntil: () => number;
 }

@@ -46,6 +46,7 @@ export const MemberSchema = schemaOf<MemberStatus>()(
       matchIndex: Nullable(Type.Number({ description: 'Known on the leader.' })),
       reachable: Type.Boolean(),
       level: Type.Boolean({ description: 'The member committed that its kernel is level.' }),
+      witness: Type.Boolean({ description: 'The member has no kernel (rule V10).' }),
     },
     { $id: 'Member' },
   ),
@@ -101,6 +102,9 @@ export const StatusSchema = schemaOf<NodeStatus>()(
       flows: Type.Number({ description: 'Flows in the replicated table.' }),
       active: Nullable(Type.String({ description: 'Active node of the first traffic group.' })),
       epoch: Type.Number(),
+      witness: Type.Boolean({
+        description: 'Votes and keeps the log, and has no kernel (rule V10).',
+      }),
       ready: Type.Boolean(),
       notReadyReason: Nullable(Type.String()),
       quorum: Type.Boolean(),

@@ -9,21 +9,39 @@ export function statusText(status: NodeStatus, terminal: Pick<Terminal, 'isInter
     ? paint('good', 'yes')
     : `${paint('bad', 'no')}: ${status.notReadyReason ?? 'no reason given'}`;
   const entries: [string, string][] = [
-    [
-      'node',
-      `${status.node} (${status.role}, cluster ${status.cluster}, version ${status.version})`,
-    ],
+    ['node', nodeText(status)],
     ['ready', ready],
     ['quorum', status.quorum ? paint('good', 'yes') : paint('bad', 'no')],
     ['leader', `${status.leader ?? paint('warn', 'none')} (term ${status.term})`],
     ['active', `${status.active ?? paint('warn', 'none')} (epoch ${status.epoch})`],
+    ...(status.witness ? tableSide(status) : kernelSide(status, paint)),
+  ];
+  return `${pairs(entries)}\n${membersText(status.members)}`;
+}
+
+function nodeText({ node, role, witness, cluster, version }: NodeStatus): string {
+  return `${node} (${witness ? 'witness, ' : ''}${role}, cluster ${cluster}, version ${version})`;
+}
+
+/** A witness has log and table. */
+function tableSide({ flows, commitIndex, appliedIndex }: NodeStatus): [string, string][] {
+  return [
+    ['flows', String(flows)],
+    ['index', `commit ${commitIndex}, applied ${appliedIndex}`],
+  ];
+}
+
+function kernelSide(
+  status: NodeStatus,
+  paint: (style: Style, text: string) => string,
+): [string, string][] {
+  return [
     ['vrrp', vrrpText(status, paint)],
     ['flows', String(status.flows)],
     ['index', indexText(status)],
     ['capture', captureText(status)],
     ['kernel', kernelText(status)],
   ];
-  return `${pairs(entries)}\n${membersText(status.members)}`;
 }
 
 /** The members as a table. */
@@ -36,7 +54,7 @@ export function membersText(members: readonly MemberStatus[]): string {
       member.role,
       member.matchIndex === null ? '-' : String(member.matchIndex),
       member.reachable ? 'yes' : 'no',
-      member.level ? 'yes' : 'no',
+      member.witness ? 'witness' : member.level ? 'yes' : 'no',
     ]),
   );
 }

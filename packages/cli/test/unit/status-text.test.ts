@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { sampleStatus } from '../../../admin-api/test/fixtures/fake-node.ts';
-import { statusText } from '../../src/output/status-text.ts';
+import { membersText, statusText } from '../../src/output/status-text.ts';
 
 it('the status on a terminal is coloured, and says what is wrong', () => {
   const status = sampleStatus({
@@ -20,4 +20,17 @@ it('the status on a terminal is coloured, and says what is wrong', () => {
 it('the status without VRRP says what that means', () => {
   const text = statusText(sampleStatus({ vrrp: null }), { isInteractive: false });
   expect(text).toContain('vrrp     none: the leader is the active node\n');
+});
+
+it('V10 the status of a witness says so, and nothing of VRRP, capture and kernel', () => {
+  const status = sampleStatus({ witness: true, role: 'follower', ready: false });
+  const text = statusText(status, { isInteractive: false });
+  expect(text).toContain('node    fw1 (witness, follower, cluster edge');
+  expect(text).toContain('index   commit 120, applied 120\n');
+  expect(text).not.toMatch(/^(vrrp|capture|kernel) /m);
+});
+
+it('V10 the members say who the witness is', () => {
+  const members = sampleStatus().members.map((it) => ({ ...it, witness: it.id === 'fw3' }));
+  expect(membersText(members)).toMatch(/^fw3 .* witness$/m);
 });

@@ -6,7 +6,12 @@ const ADVERT_INTERVAL_MS_DEFAULT = 1000;
 
 /** What is allowed and yet likely to disappoint; one sentence each. */
 export function warningsOf(config: DaemonConfig): string[] {
-  return [...voterWarnings(config), ...timerWarnings(config), ...fileWarnings(config)];
+  return [
+    ...voterWarnings(config),
+    ...witnessWarnings(config),
+    ...timerWarnings(config),
+    ...fileWarnings(config),
+  ];
 }
 
 function voterWarnings({ cluster, node, peers }: DaemonConfig): string[] {
@@ -20,6 +25,18 @@ function voterWarnings({ cluster, node, peers }: DaemonConfig): string[] {
     warnings.push(
       'peers.insecure is true: anybody who reaches the peer port can read and write the flow table; use tls outside of a closed link',
     );
+  }
+  return warnings;
+}
+
+function witnessWarnings({ cluster, node, vrrp }: DaemonConfig): string[] {
+  if (!node.witness) return [];
+  const warnings: string[] = [];
+  if (cluster.members.length === 1 && !node.join) {
+    warnings.push('node.witness is true on the only member: nobody carries traffic (rule V10)');
+  }
+  if (vrrp !== null) {
+    warnings.push('vrrp is not followed here: a witness carries no traffic (rule V10)');
   }
   return warnings;
 }

@@ -488,6 +488,26 @@ describe('warnings', () => {
         it.cluster['members'] = members.slice(0, 2);
       }),
     ).toContain('two voters');
+    expect(warningsOf(() => {})).not.toContain('two voters');
+  });
+
+  it('V10 a witness is warned that it follows no VRRP, and that alone it serves nobody', () => {
+    const witness = (it: Sample) => {
+      it.node['witness'] = true;
+    };
+    expect(warningsOf(witness)).toContain('vrrp is not followed here');
+    expect(warningsOf(witness)).not.toContain('nobody carries traffic');
+    const members = sample().cluster['members'] as unknown[];
+    const alone = (it: Sample) => {
+      it.cluster['members'] = members.slice(0, 1);
+    };
+    expect(
+      warningsOf((it) => {
+        alone(it);
+        witness(it);
+      }),
+    ).toContain('nobody carries traffic');
+    expect(warningsOf(alone)).not.toMatch(/V10/);
   });
 
   it('V7 timers that do not fit the adverts are warned of', () => {

@@ -160,17 +160,18 @@ describe('raftwalld with a node', () => {
 
 describe('raftwalld with a configuration beyond this version', () => {
   it('validates it, but refuses to run it with one line for each key', async () => {
-    const file = join(directory, 'witness.yaml');
+    const file = join(directory, 'beyond.yaml');
     await writeFile(
       file,
       `cluster: { name: c, members: [{ id: a, address: "10.0.0.1:7650" }], virtualAddresses: ["10.1.0.1"] }
-node: { id: a, witness: true }
+node: { id: a }
 peers: { insecure: true }
+vrrp: { mode: strict, instance: { group: G1 } }
 `,
     );
     expect((await raftwalld('--check', '--config', file)).code).toBe(0);
     const { code, stderr } = await raftwalld('--config', file);
     expect(code).toBe(78);
-    expect(stderr).toMatch(/^node\.witness: this version does not support it yet; .+$/m);
+    expect(stderr).toMatch(/^vrrp\.mode: this version does not support it yet; .+$/m);
   });
 });

@@ -17,6 +17,7 @@ import {
 import type { Consensus, ConsensusStatus, MemberChange, VrrpState } from '../../src/ports.ts';
 import { Replicator } from '../../src/replicator.ts';
 import { ReplicatedStateMachine } from '../../src/state-machine.ts';
+import { Witness } from '../../src/witness.ts';
 import { FakeKernel } from './fake-kernel.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 
@@ -30,9 +31,12 @@ export class FakeCluster {
   /** Proposals for which this returns true are rejected and leave no trace. */
   drops: (command: Command) => boolean = () => false;
 
-  constructor(ids: readonly string[]) {
+  /** Targets to which leadership cannot be transferred. */
+  readonly unfit = new Set<string>();
+
+  constructor(ids: readonly string[], witnesses: readonly string[] = []) {
     this.leader = ids[0]!;
-    for (const id of ids) this.nodes.push(new FakeNode(id, this));
+    for (const id of ids) this.nodes.push(new FakeNode(id, this, witnesses.includes(id)));
   }
 
   node(id: string): FakeNode {
@@ -72,6 +76,7 @@ export class FakeCluster {
 /** A firewall: fake kernel, fake VRRP, and the real replicator over a real flow table. */
 export class FakeNode implements Consensus {
   readonly id: string;
+  readonly isWitness: boolean;
   readonly kernel = new FakeKernel();
   readonly outcomes = new Map<number, Outcome>();
   connected = true;
@@ -88,6 +93,7 @@ export class FakeNode implements Consensus {
   state = new ClusterState();
   table: FlowTable;
   replicator!: Replicator;
+  witness!: Witness;
   machine!: ReplicatedStateMachine;
   readonly #cluster: FakeCluster;
   #vrrpListeners: (() => void)[] = [];
@@ -95,8 +101,9 @@ export class FakeNode implements Consensus {
   #addressListeners: (() => void)[] = [];
   #running = false;
 
-  constructor(id: string, cluster: FakeCluster) {
+  constructor(id: string, cluster: FakeCluster, isWitness: boolean) {
     this.id = id;
+    this.isWitness = isWitness;
     this.#cluster = cluster;
     this.addresses = [`10.77.0.${id.slice(2)}`, `192.168.0.${id.slice(2)}0`];
     this.table = this.#newTable();
@@ -107,10 +114,43 @@ export class FakeNode implements Consensus {
   }
 
   async start(overrides: Partial<ReplicatorOptions> = {}): Promise<void> {
-    const { clock } = this.#cluster;
     this.#vrrpListeners = [];
     this.#changeListeners = [];
     this.#addressListeners = [];
+    const member = this.isWitness ? this.#makeWitness() : this.#makeReplicator(overrides);
+    const index = this.machine?.appliedIndex ?? 0;
+    this.machine = new ReplicatedStateMachine(
+      { index, term: 1 },
+      {
+        state: this.state,
+        table: this.table,
+        // No disk here: the table is filled at once.
+        checkpoint: { replace: (fill) => fill() },
+        counters: this.counters,
+        listener: member,
+      },
+    );
+    this.#running = true;
+    await member.start(this);
+    this.catchUp();
+  }
+
+  #makeWitness(): Witness {
+    const { clock } = this.#cluster;
+    const { cluster, node, version, group, activity, checks } = this.#options({});
+    const options = { cluster, node, version, group, activity, checks };
+    this.witness = new Witness(options, this.machine?.appliedIndex ?? 0, {
+      clock,
+      logger: { info() {}, warn() {}, error() {} },
+      counters: this.counters,
+      state: this.state,
+      table: this.table,
+    });
+    return this.witness;
+  }
+
+  #makeReplicator(overrides: Partial<ReplicatorOptions>): Replicator {
+    const { clock } = this.#cluster;
     this.replicator = new Replicator(this.#options(overrides), this.machine?.appliedIndex ?? 0, {
       kernel: this.kernel,
       activity: this.#activity(),
@@ -131,26 +171,12 @@ export class FakeNode implements Consensus {
       state: this.state,
       table: this.table,
     });
-    const index = this.machine?.appliedIndex ?? 0;
-    this.machine = new ReplicatedStateMachine(
-      { index, term: 1 },
-      {
-        state: this.state,
-        table: this.table,
-        // No disk here: the table is filled at once.
-        checkpoint: { replace: (fill) => fill() },
-        counters: this.counters,
-        listener: this.replicator,
-      },
-    );
-    this.#running = true;
-    await this.replicator.start(this);
-    this.catchUp();
+    return this.replicator;
   }
 
   /** The daemon dies; what is applied is in its checkpoint, its memory of the kernel is not. */
   kill(): void {
-    this.replicator.stop();
+    (this.isWitness ? this.witness : this.replicator).stop();
     this.#running = false;
     for (let cursor = 0; cursor >= 0; ) {
       cursor = this.table.forEachPage(cursor, 1000, (slot) => this.table.setLocalFlags(slot, 0));
@@ -217,6 +243,7 @@ export class FakeNode implements Consensus {
   }
 
   async transferLeadership(target: string): Promise<void> {
+    if (this.#cluster.unfit.has(target)) throw new Error(`${target} does not answer`);
     this.#cluster.elect(target);
   }
 

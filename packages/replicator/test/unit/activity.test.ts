@@ -82,7 +82,7 @@ describe('activity', () => {
     cluster.node('fw2').setVrrp('MASTER');
     cluster.node('fw3').setVrrp('MASTER');
     await cluster.clock.advance(3_000);
-    const decided = cluster.node('fw1').replicator.activations;
+    const decided = cluster.node('fw1').replicator.activations.decided;
     expect(decided.map(({ outcome }) => outcome.kind)).toEqual(['accepted', 'refused']);
     expect(cluster.node('fw3').replicator.parts.activation.state).toBe('refused');
   });

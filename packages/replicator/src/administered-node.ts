@@ -1,0 +1,40 @@
+import type { FlowTable } from '@raftwall/flow-table';
+import type { ActivationLog } from './activation-log.ts';
+import type { ClusterState } from './cluster-state.ts';
+import type { DigestWatch } from './digest-watch.ts';
+import type { EventLog } from './event-log.ts';
+import type { Clock, Consensus } from './ports.ts';
+import type { NodeStatus } from './status.ts';
+import type { Verification } from './verification.ts';
+
+/** What of a node's status depends on whether it carries traffic at all. */
+export type KernelSide = Pick<
+  NodeStatus,
+  'witness' | 'kernelIndex' | 'ready' | 'notReadyReason' | 'vrrp' | 'capture' | 'kernel'
+>;
+
+/** A member that people may ask and command: a firewall, or a witness. */
+export interface AdministeredNode {
+  readonly options: {
+    readonly cluster: string;
+    readonly node: string;
+    readonly version: string;
+    readonly group: string;
+  };
+  readonly dependencies: {
+    readonly state: ClusterState;
+    readonly table: FlowTable;
+    readonly clock: Clock;
+  };
+  readonly events: EventLog;
+  readonly activations: ActivationLog;
+  readonly appliedIndex: number;
+  readonly parts: {
+    readonly consensus: Consensus;
+    readonly verification: Verification;
+    readonly digestWatch: DigestWatch;
+  };
+  /** @param mode VRRP's, null without VRRP. */
+  kernelSide(mode: 'follow' | 'lead' | 'strict' | null): KernelSide;
+  reconcileNow(reason: string): Promise<void>;
+}

@@ -1,0 +1,30 @@
+import { type ClusterState, isWitness } from './cluster-state.ts';
+import type { ConsensusMember, ConsensusStatus } from './ports.ts';
+
+/**
+ * The members that may lead in this one's place, the best first: level ones before others, among them one that carries traffic,
+ * then who has most of the log. A witness is none: it would only give leadership away again (rules V4, V10).
+ */
+export function heirs(
+  { members }: ConsensusStatus,
+  state: ClusterState,
+  self: string,
+): readonly string[] {
+  const holders = new Set(state.groups().map(({ released, node }) => (released ? null : node)));
+  const rank = ({ id, matchIndex }: ConsensusMember): readonly number[] => [
+    Number(state.member(id)?.level === true),
+    Number(holders.has(id)),
+    matchIndex ?? 0,
+  ];
+  const isFit = ({ id, role, reachable }: ConsensusMember): boolean =>
+    id !== self && role !== 'learner' && reachable && !isWitness(state.member(id));
+  return members
+    .filter(isFit)
+    .sort((left, right) => compareRanks(rank(right), rank(left)))
+    .map(({ id }) => id);
+}
+
+function compareRanks(left: readonly number[], right: readonly number[]): number {
+  const place = left.findIndex((value, i) => value !== right[i]);
+  return place < 0 ? 0 : left[place]! - right[place]!;
+}
