@@ -60,5 +60,6 @@ fi
 # Takes two minutes and writes a document.
 mutants=()
 [ "${RAFTWALL_TEST_LONG:-}" != 1 ] || mutants=(mutants)
-part unit unit contract guards "${mutants[@]}" && part sim sim && part process process && part kernel kernel && part lab lab
+part unit unit contract guards "${mutants[@]}" && part sim sim && part process process && part kernel kernel && part lab lab &&
+  part failover failover
 finish

@@ -15,6 +15,8 @@ export {
   RootNeededError,
   TimedOutError,
 } from './errors.ts';
+export type { Fault, Mend, Scene } from './faults/fault.ts';
+export { frozenDaemon } from './faults/frozen-daemon.ts';
 export { Firewall, type FirewallEvents, type FirewallOptions } from './firewall.ts';
 export { seedFlows } from './flow-seeder.ts';
 export { Namespace, NamespaceSet, sweepOrphans } from './namespace.ts';

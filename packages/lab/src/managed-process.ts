@@ -73,6 +73,11 @@ export class ManagedProcess {
     return code;
   }
 
+  /** Sends a signal that does not end it. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.kill(name);
+  }
+
   /** Writes to its standard input. */
   write(text: string): void {
     this.#child.stdin?.write(text);

@@ -140,6 +140,11 @@ export class RaftwallDaemon {
     await this.#process?.end('SIGKILL');
   }
 
+  /** A signal that does not end it. @throws {ProcessEndedError} If it has ended. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#running().signal(name);
+  }
+
   /** @throws {ProcessEndedError} If it has ended. */
   assertRunning(): void {
     this.#running();

@@ -1,7 +1,7 @@
 import { type Cluster, conntrackView, type Firewall, seedFlows, waitFor } from '../../src/index.ts';
 
 /** The first source of the flows that {@link seedFlows} makes. */
-const SEEDED_SOURCE = '10.50.0.1';
+export const SEEDED_SOURCE = '10.50.0.1';
 
 /** Puts `count` other flows into the holder's kernel and waits until every firewall has them. */
 export async function seedCluster(cluster: Cluster, count: number): Promise<void> {
