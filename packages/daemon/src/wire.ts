@@ -34,6 +34,7 @@ import {
 import { programOf } from './port-owner.ts';
 import { RaftConsensus } from './raft-consensus.ts';
 import type { RunningNode } from './run.ts';
+import { openSeams, type Seams } from './seams.ts';
 import { VERSION } from './version.ts';
 import { type JoinedVrrp, joinVrrp } from './vrrp.ts';
 
@@ -46,7 +47,8 @@ const transferTimeoutMs = 10_000;
  * @throws {Error} Whatever keeps a part from starting; what had started is stopped again.
  */
 export async function startNode(config: DaemonConfig, logger: Logger): Promise<RunningNode> {
-  const node = new WiredNode(config, logger);
+  const seams = await openSeams(process.env);
+  const node = new WiredNode(config, logger, seams);
   try {
     await node.start();
     return node;
@@ -82,6 +84,7 @@ interface Part {
 class WiredNode implements RunningNode {
   readonly #config: DaemonConfig;
   readonly #logger: Logger;
+  readonly #seams: Seams;
   readonly #clock = new SystemClock();
   readonly #failure = new Failure();
   readonly #onFailure = (error: Error): void => this.#failure.report(error);
@@ -89,9 +92,11 @@ class WiredNode implements RunningNode {
   readonly #stops: (() => Promise<unknown>)[] = [];
   #leave: () => Promise<void> = () => Promise.resolve();
 
-  constructor(config: DaemonConfig, logger: Logger) {
+  constructor(config: DaemonConfig, logger: Logger, seams: Seams) {
     this.#config = config;
     this.#logger = logger;
+    this.#seams = seams;
+    this.#stops.push(async () => seams.close());
   }
 
   get failed(): Promise<Error> {
@@ -185,7 +190,7 @@ class WiredNode implements RunningNode {
       VERSION,
     );
     return new Replicator(options, storage.applied.index, {
-      kernel: host.kernel,
+      kernel: this.#seams.kernel(host.kernel),
       addresses: host.addresses,
       activity: host.vrrp.activity,
       readinessSink: host.vrrp.readiness,
@@ -203,13 +208,15 @@ class WiredNode implements RunningNode {
     stateMachine: ReplicatedStateMachine,
     member: Member,
   ): Promise<RaftNode<Outcome>> {
-    const store = new SegmentLogStore(segmentLogOptions(this.#config));
-    const transport = new TcpTransport(transportOptions(this.#config), {
+    const { fileSystem } = this.#seams;
+    const store = new SegmentLogStore(segmentLogOptions(this.#config), { fileSystem });
+    const tcp = new TcpTransport(transportOptions(this.#config), {
       incarnation: () => store.incarnation,
       onPeerRefused: (err) => this.#logger.warn({ err }, 'a peer was refused'),
       onError: (err) => this.#logger.error({ err }, 'the transport is impaired'),
     });
-    const snapshots = new FileSnapshotStore(snapshotOptions(this.#config));
+    const transport = this.#seams.transport(tcp);
+    const snapshots = new FileSnapshotStore(snapshotOptions(this.#config), { fileSystem });
     const parts = { store, snapshots, transport, stateMachine };
     const raft = await RaftNode.open<Outcome>(raftOptions(this.#config), parts);
     this.#stops.push(() => raft.close());

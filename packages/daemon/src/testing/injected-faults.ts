@@ -1,0 +1,71 @@
+import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import type { Kernel } from '@raftwall/replicator';
+import { FaultyFileSystem, nodeFileSystem, type Transport } from 'raft-ts';
+import type { Seams } from '../seams.ts';
+import { type FaultPlan, FaultPlanError, noFaults, parseFaultPlan } from './fault-plan.ts';
+import { LossyTransport } from './lossy-transport.ts';
+import { slowKernel } from './slow-kernel.ts';
+
+const lookIntervalMs = 100;
+
+/**
+ * Breaks a node as the file named in `RAFTWALL_FAULTS` says. The file may be absent, and is read again when it changes:
+ * calls are then counted anew, so that a fault can be made to begin in the middle of a test.
+ */
+export class InjectedFaults implements Seams {
+  readonly fileSystem = new FaultyFileSystem(nodeFileSystem);
+  readonly #file: string;
+  #plan: FaultPlan = noFaults;
+
+  private constructor(file: string) {
+    this.#file = file;
+  }
+
+  /** @throws {FaultPlanError} If the file says something else than faults. */
+  static open(file: string): InjectedFaults {
+    const faults = new InjectedFaults(file);
+    faults.#read();
+    watchFile(file, { interval: lookIntervalMs, persistent: false }, () => faults.#readAgain());
+    return faults;
+  }
+
+  kernel(real: Kernel): Kernel {
+    return slowKernel(real, () => this.#plan.applierDelayMs);
+  }
+
+  transport(real: Transport): Transport {
+    return new LossyTransport(real, () => this.#plan.dropPeers);
+  }
+
+  close(): void {
+    unwatchFile(this.#file);
+  }
+
+  #read(): void {
+    this.#plan = readPlan(this.#file);
+    this.fileSystem.clear();
+    for (const fault of this.#plan.storage) this.fileSystem.add(fault);
+  }
+
+  /** A plan that cannot be understood would be a test that proves nothing: the process ends. */
+  #readAgain(): void {
+    try {
+      this.#read();
+    } catch (error) {
+      if (!(error instanceof FaultPlanError)) throw error;
+      process.stderr.write(`${error.message}\n`);
+      process.exit(1);
+    }
+  }
+}
+
+function readPlan(file: string): FaultPlan {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return noFaults;
+    throw error;
+  }
+  return parseFaultPlan(text);
+}
