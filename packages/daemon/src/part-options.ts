@@ -5,6 +5,7 @@ import {
   applierDefaults,
   captureDefaults,
   checksDefaults,
+  type GroupOptions,
   hooksDefaults,
   type ReplicatorOptions,
   readinessDefaults,
@@ -97,7 +98,7 @@ export function replicatorOptions(
     cluster: cluster.name,
     node: node.id,
     version,
-    group: firstGroup(config),
+    groups: groupOptions(config),
     kernelIncarnation,
     vrrp: vrrp !== null,
     domain: {
@@ -132,14 +133,14 @@ export function witnessOptions(config: DaemonConfig, version: string): WitnessOp
     cluster: config.cluster.name,
     node: config.node.id,
     version,
-    group: firstGroup(config),
+    groups: groupOptions(config),
     activity: activityOptions(config),
     checks: checksDefaults,
   };
 }
 
-function firstGroup({ vrrp }: DaemonConfig): string {
-  return vrrp?.groups[0]?.name ?? 'default';
+function groupOptions({ vrrp }: DaemonConfig): readonly GroupOptions[] {
+  return vrrp?.groups.map(({ name }) => ({ name })) ?? [{ name: 'default' }];
 }
 
 function activityOptions({ cluster }: DaemonConfig): ActivityOptions {

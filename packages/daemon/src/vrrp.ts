@@ -1,17 +1,22 @@
 import { TrackFile, VrrpFifo, VrrpFollower } from '@raftwall/keepalived';
-import type { Activity, Consensus, ReadinessSink } from '@raftwall/replicator';
+import type { Consensus, GroupPorts, ReadinessSink } from '@raftwall/replicator';
 import { LeaderActivity, PrivateReadiness, VrrpActivity } from './activity.ts';
 import type { LocalAddresses } from './addresses.ts';
-import type { DaemonConfig } from './config/options.ts';
+import type { DaemonConfig, TrafficGroupOptions } from './config/options.ts';
 import type { Logger } from './logger.ts';
 
-/** Who says which node carries the traffic, and who is told whether this one may. */
+/** Who says, for each traffic group, which node carries the traffic, and who is told whether this one may. */
 export interface JoinedVrrp {
-  readonly activity: Activity;
-  readonly readiness: ReadinessSink;
+  /** @throws {TypeError} If the configuration has no group of that name. */
+  portsOf(group: string): GroupPorts;
   /** Where there is no VRRP, the leader's role takes its place. */
   follow(consensus: Consensus): void;
   stop(): Promise<void>;
+}
+
+interface JoinedGroup {
+  readonly ports: GroupPorts;
+  stop(): void;
 }
 
 export async function joinVrrp(
@@ -21,35 +26,55 @@ export async function joinVrrp(
 ): Promise<JoinedVrrp> {
   const { vrrp, cluster } = config;
   if (vrrp === null) return withoutVrrp();
-  const [group] = vrrp.groups;
-  if (group === undefined) throw new Error('vrrp.groups is empty');
-  const { kind, name } = group.instance;
   const fifo = new VrrpFifo({ path: vrrp.fifo });
+  fifo.setMaxListeners(vrrp.groups.length + 2);
   fifo.on('badLine', (line) =>
     logger.warn({ line }, 'keepalived wrote a line that is not understood'),
   );
   fifo.on('error', (error) => logger.error({ err: error }, 'the notify FIFO is gone'));
-  const follower = new VrrpFollower(
-    {
-      instance: kind === 'GROUP' ? { group: name } : { instance: name },
-      virtualAddresses: cluster.virtualAddresses,
-    },
-    { lines: fifo, addresses },
-  );
-  const trackFile = new TrackFile({ path: group.trackFile });
   await fifo.start();
-  follower.start();
+  const groups = new Map(
+    vrrp.groups.map((group) => [
+      group.name,
+      joinGroup(group, cluster.virtualAddresses, { fifo, addresses, logger }),
+    ]),
+  );
   return {
-    activity: new VrrpActivity(follower),
-    readiness: new TrackFileReadiness(trackFile),
+    portsOf: (name) => {
+      const group = groups.get(name);
+      if (group === undefined) throw new TypeError(`no traffic group ${name}`);
+      return group.ports;
+    },
     follow: () => undefined,
     stop: async () => {
-      follower.stop();
+      for (const group of groups.values()) group.stop();
       await fifo.stop();
+    },
+  };
+}
+
+function joinGroup(
+  group: TrafficGroupOptions,
+  virtualAddresses: readonly string[],
+  host: { readonly fifo: VrrpFifo; readonly addresses: LocalAddresses; readonly logger: Logger },
+): JoinedGroup {
+  const { kind, name } = group.instance;
+  const { fifo: lines, addresses, logger } = host;
+  const instance = kind === 'GROUP' ? { group: name } : { instance: name };
+  const follower = new VrrpFollower({ instance, virtualAddresses }, { lines, addresses });
+  const trackFile = new TrackFile({ path: group.trackFile });
+  follower.start();
+  return {
+    ports: {
+      activity: new VrrpActivity(follower),
+      readinessSink: new TrackFileReadiness(trackFile),
+    },
+    stop: () => {
+      follower.stop();
       try {
         trackFile.close();
       } catch (err) {
-        logger.error({ err }, 'the track file keeps its value');
+        logger.error({ err, group: group.name }, 'the track file keeps its value');
       }
     },
   };
@@ -57,9 +82,9 @@ export async function joinVrrp(
 
 function withoutVrrp(): JoinedVrrp {
   const activity = new LeaderActivity();
+  const ports = { activity, readinessSink: new PrivateReadiness() };
   return {
-    activity,
-    readiness: new PrivateReadiness(),
+    portsOf: () => ports,
     follow: (consensus) => activity.follow(consensus),
     stop: () => Promise.resolve(),
   };

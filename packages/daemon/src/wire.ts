@@ -192,8 +192,7 @@ class WiredNode implements RunningNode {
     return new Replicator(options, storage.applied.index, {
       kernel: this.#seams.kernel(host.kernel),
       addresses: host.addresses,
-      activity: host.vrrp.activity,
-      readinessSink: host.vrrp.readiness,
+      portsOf: (group) => host.vrrp.portsOf(group),
       clock: this.#clock,
       logger: this.#logger,
       counters: new ReplicatorCounters(),

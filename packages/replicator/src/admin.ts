@@ -35,7 +35,7 @@ export class Admin implements AdminPort {
   status(): NodeStatus {
     const { options, appliedIndex, dependencies, parts } = this.#node;
     const { role, leader, term, commitIndex, quorum, members } = parts.consensus.status();
-    const group = dependencies.state.group(options.group);
+    const group = dependencies.state.group(options.groups[0]!.name);
     return {
       cluster: options.cluster,
       node: options.node,
@@ -100,7 +100,9 @@ export class Admin implements AdminPort {
         `the kernel of ${target} is not level with the table yet`,
       );
     }
-    if (this.#options.vrrpMode !== null) await this.#moveAddress(options.group, target);
+    if (this.#options.vrrpMode !== null) {
+      for (const { name } of options.groups) await this.#moveAddress(name, target);
+    }
     await this.#moveLeadership(target);
   }
 

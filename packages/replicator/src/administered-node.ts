@@ -19,7 +19,8 @@ export interface AdministeredNode {
     readonly cluster: string;
     readonly node: string;
     readonly version: string;
-    readonly group: string;
+    /** At least one. */
+    readonly groups: readonly { readonly name: string }[];
   };
   readonly dependencies: {
     readonly state: ClusterState;

@@ -1,37 +1,31 @@
 import type { ClusterState } from './cluster-state.ts';
 import { CommandKind, encodeCommand } from './command.ts';
 import { countBy, type ReplicatorCounters } from './metrics.ts';
-import type { AddressSource, Clock, Consensus } from './ports.ts';
+import type { AddressSource, Consensus } from './ports.ts';
 
 export interface AnnouncerOptions {
   readonly node: string;
-  readonly group: string;
   readonly kernelIncarnation: string;
   readonly virtualAddresses: readonly string[];
-  readonly aliveIntervalMs: number;
 }
 
 export interface AnnouncerDependencies {
   readonly consensus: Consensus;
-  readonly clock: Clock;
   readonly state: ClusterState;
   readonly addresses: AddressSource;
   readonly counters: ReplicatorCounters;
   readonly isReady: () => boolean;
-  /** The epoch that this node holds as active node, or 0. */
-  readonly activeEpoch: () => number;
 }
 
 /**
- * Commits what the others must know of this node: its own addresses (rule K1), its kernel's incarnation, that this kernel
- * is level, and as an idle active node that it lives (rule K9). It compares what is committed with what is so, again and
+ * Commits what the others must know of this node: its own addresses (rule K1), its kernel's incarnation, and that this
+ * kernel is level (rule K9). It compares what is committed with what is so, again and
  * again: nothing depends on one proposal.
  */
 export class Announcer {
   readonly #options: AnnouncerOptions;
   readonly #dependencies: AnnouncerDependencies;
   readonly #running = new Set<string>();
-  #lastAliveMs = 0;
   /** A roll call is not answered yet. */
   #isAsked = false;
 
@@ -43,27 +37,12 @@ export class Announcer {
   /** Looks once. */
   check(): void {
     this.#announce();
-    const epoch = this.#dependencies.activeEpoch();
-    const sinceMs = this.#dependencies.clock.nowMs() - this.#lastAliveMs;
-    if (epoch > 0 && sinceMs >= this.#options.aliveIntervalMs) this.signLife(epoch);
   }
 
   /** This node's kernel is to be named anew (rule K9). */
   onRollCall(): void {
     this.#isAsked = true;
     this.#announce();
-  }
-
-  /** Says at once that this node lives as the active one. */
-  signLife(epoch: number): void {
-    this.noteLife();
-    const { group, node } = this.#options;
-    this.#propose('alive', { kind: CommandKind.alive, group, epoch, node });
-  }
-
-  /** A batch says it as well. */
-  noteLife(): void {
-    this.#lastAliveMs = this.#dependencies.clock.nowMs();
   }
 
   /** Runs the action unless the last one of that name still runs; a failure is left to the next look. */

@@ -9,7 +9,7 @@ export { ReplicatorCounters } from './metrics.ts';
 export * from './options.ts';
 export * from './ports.ts';
 export { Replicator } from './replicator.ts';
-export type { ReplicatorDependencies } from './replicator-dependencies.ts';
+export type { GroupPorts, ReplicatorDependencies } from './replicator-dependencies.ts';
 export { ReplicatedStateMachine } from './state-machine.ts';
 export type * from './status.ts';
 export { Witness, type WitnessOptions } from './witness.ts';

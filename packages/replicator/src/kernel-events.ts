@@ -3,8 +3,7 @@ import type { Applier } from './applier.ts';
 import type { Capture } from './capture.ts';
 import type { ForeignDeletes } from './foreign-deletes.ts';
 import { SlotFlag } from './local-flag.ts';
-import type { ReplicatorCounters } from './metrics.ts';
-import { type KernelEventCursor, KernelEventKind } from './ports.ts';
+import { KernelEventKind } from './ports.ts';
 import type { Reconciler } from './reconciler.ts';
 
 /** Rows by key, and the local flags beside each row. */
@@ -20,10 +19,9 @@ export interface KernelEventsDependencies {
   readonly reconciler: Reconciler;
   readonly applier: Applier;
   readonly foreignDeletes: ForeignDeletes;
-  readonly counters: ReplicatorCounters;
 }
 
-/** What this kernel reports: to capture while this node is active, else only for the repair of this kernel. */
+/** What this kernel reports of a group's flows: to capture while this node is active, else only for the repair of this kernel. */
 export class KernelEvents {
   readonly #dependencies: KernelEventsDependencies;
 
@@ -31,16 +29,16 @@ export class KernelEvents {
     this.#dependencies = dependencies;
   }
 
-  handle(events: KernelEventCursor): void {
+  /** One event. Call `flush` behind the last of a batch. */
+  handle(kind: number, entry: FlowFields, portId: number): void {
     const { capture, reconciler } = this.#dependencies;
-    while (events.next()) {
-      const { kind, entry, portId } = events;
-      this.#count(kind);
-      reconciler.noteEvent(entry);
-      if (capture.running) capture.handle(kind, entry, portId);
-      else if (kind === KernelEventKind.destroy) this.#onDestroyHere(entry, portId);
-    }
-    capture.flush();
+    reconciler.noteEvent(entry);
+    if (capture.running) capture.handle(kind, entry, portId);
+    else if (kind === KernelEventKind.destroy) this.#onDestroyHere(entry, portId);
+  }
+
+  flush(): void {
+    this.#dependencies.capture.flush();
   }
 
   /** What helpers expect, between the events of the batch that is being handled. */
@@ -48,13 +46,6 @@ export class KernelEvents {
     const { capture, applier } = this.#dependencies;
     if (capture.running) capture.handleExpectation(kind, expectation);
     else if (kind === KernelEventKind.destroy) applier.expectations.noteEnded(expectation);
-  }
-
-  #count(kind: number): void {
-    const { events } = this.#dependencies.counters;
-    if (kind === KernelEventKind.new) events.new += 1;
-    else if (kind === KernelEventKind.update) events.update += 1;
-    else events.destroy += 1;
   }
 
   /**

@@ -1,17 +1,19 @@
 import type { KernelSide } from './administered-node.ts';
 import type { Replicator } from './replicator.ts';
 import type { NodeStatus, VrrpStatus } from './status.ts';
+import type { TrafficGroup } from './traffic-group.ts';
 
 /** The part of a firewall's status that a witness has not: its kernel, its capture, and what VRRP says. */
 export function kernelSideOf(replicator: Replicator, mode: VrrpStatus['mode'] | null): KernelSide {
-  const { applier } = replicator;
-  const { capture, readiness } = replicator.parts;
+  const { groups, first } = replicator;
+  const { capture } = first.parts;
+  const unready = groups.find(({ parts }) => !parts.readiness.ready);
   return {
     witness: false,
-    kernelIndex: applier.kernelIndex,
-    ready: readiness.ready,
-    notReadyReason: readiness.reason,
-    vrrp: mode === null ? null : vrrpStatus(replicator, mode),
+    kernelIndex: Math.min(...groups.map(({ applier }) => applier.kernelIndex)),
+    ready: unready === undefined,
+    notReadyReason: unready?.parts.readiness.reason ?? null,
+    vrrp: mode === null ? null : vrrpStatus(first, mode),
     capture: {
       lastProposed: capture.lastProposed,
       lastApplied: capture.lastApplied,
@@ -21,28 +23,29 @@ export function kernelSideOf(replicator: Replicator, mode: VrrpStatus['mode'] | 
   };
 }
 
-function vrrpStatus(replicator: Replicator, mode: VrrpStatus['mode']): VrrpStatus {
-  const { activity, readinessSink } = replicator.dependencies;
+function vrrpStatus(group: TrafficGroup, mode: VrrpStatus['mode']): VrrpStatus {
+  const { activity, readinessSink, parts } = group;
   return {
     mode,
     state: activity.state,
-    splitVip: replicator.parts.activation.splitVip,
+    splitVip: parts.activation.splitVip,
     trackFileValue: readinessSink.value,
   };
 }
 
-function kernelStatus({ applier, room, dependencies, parts }: Replicator): NodeStatus['kernel'] {
+function kernelStatus({ groups, first, dependencies, parts }: Replicator): NodeStatus['kernel'] {
   const { kernel, counters } = dependencies;
-  const { reconciler, digestWatch } = parts;
+  const { room } = first;
+  const { reconciler } = (groups.find((it) => it.parts.reconciler.running) ?? first).parts;
   return {
     entriesInKernel: kernel.count(),
     entriesMax: Number.isFinite(room.entriesMax) ? room.entriesMax : null,
-    queued: applier.queued,
+    queued: groups.reduce((sum, { applier }) => sum + applier.queued, 0),
     failuresByErrno: counters.kernelFailures,
     overruns: counters.overruns,
     reconciling: reconciler.running,
     reconcileProgress: reconciler.progress,
     lastReconcile: reconciler.last,
-    tableDifference: digestWatch.difference,
+    tableDifference: parts.digestWatch.difference,
   };
 }

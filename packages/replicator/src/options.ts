@@ -194,13 +194,18 @@ export const checksDefaults: ChecksOptions = {
   settleMs: 1_500,
 };
 
+/** What moves as one between nodes (rule A6). */
+export interface GroupOptions {
+  readonly name: string;
+}
+
 /** Everything that a `Replicator` can be told; sections have their defaults beside their types. */
 export interface ReplicatorOptions {
   readonly cluster: string;
   readonly node: string;
   readonly version: string;
-  /** Name of the traffic group (rule A6: one for now). */
-  readonly group: string;
+  /** At least one; the same on all members (rule A6). */
+  readonly groups: readonly GroupOptions[];
   readonly kernelIncarnation: string;
   /** Whether VRRP moves an address; without it activity follows leadership. */
   readonly vrrp: boolean;

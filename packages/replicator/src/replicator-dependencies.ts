@@ -3,12 +3,17 @@ import type { ClusterState } from './cluster-state.ts';
 import type { ReplicatorCounters } from './metrics.ts';
 import type { Activity, AddressSource, Clock, Kernel, Logger, ReadinessSink } from './ports.ts';
 
-/** What one node's replicator works with: this machine's kernel and VRRP, and the replicated state. */
+/** How VRRP and this node speak of one traffic group. */
+export interface GroupPorts {
+  readonly activity: Activity;
+  readonly readinessSink: ReadinessSink;
+}
+
+/** What one node's replicator works with: this machine's kernel, and the replicated state. */
 export interface ReplicatorDependencies {
   readonly kernel: Kernel;
-  readonly activity: Activity;
+  readonly portsOf: (group: string) => GroupPorts;
   readonly addresses: AddressSource;
-  readonly readinessSink: ReadinessSink;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly counters: ReplicatorCounters;

@@ -4,8 +4,7 @@ import type { VerifyNodeReport, VerifyReport } from './admin-port.ts';
 import { CommandKind, encodeCommand, type VerifiedCommand, type VerifyCommand } from './command.ts';
 import { countBy, type ReplicatorCounters } from './metrics.ts';
 import type { Clock, Consensus } from './ports.ts';
-import type { ReconcileSchedule } from './reconcile-schedule.ts';
-import type { ReconcileResult, Reconciler } from './reconciler.ts';
+import type { ReconcileResult } from './reconciler.ts';
 
 export interface VerificationOptions {
   readonly node: string;
@@ -15,14 +14,18 @@ export interface VerificationOptions {
   readonly settleMs: number;
 }
 
+/** Flows that a kernel lacks, has otherwise, and has too many. */
+type Found = Pick<ReconcileResult, 'created' | 'updated' | 'deleted'>;
+
 export interface VerificationDependencies {
   readonly consensus: Consensus;
   readonly clock: Clock;
   readonly counters: ReplicatorCounters;
   readonly table: { digest(): DigestSummary };
-  /** On a witness a round finds nothing: it has no kernel to compare with (rule V10). */
-  readonly reconciler: Pick<Reconciler, 'run'>;
-  readonly schedule: Pick<ReconcileSchedule, 'run'>;
+  /** Compares this kernel with the table; null while that cannot be, and on a witness, which has none (rule V10). */
+  readonly inspect: () => Promise<Found | null>;
+  /** Compares them and mends what differs. */
+  readonly repair: () => Promise<void>;
   /** Entries up to this index were committed before this node started: nobody waits for its answer to them. */
   readonly replayedUntil: () => number;
 }
@@ -31,8 +34,6 @@ interface Asked {
   readonly request: string;
   readonly answers: Map<string, VerifiedCommand>;
 }
-
-type Found = Pick<ReconcileResult, 'created' | 'updated' | 'deleted'>;
 
 const nothing: Found = { created: 0, updated: 0, deleted: 0 };
 const pollMs = 50;
@@ -85,7 +86,7 @@ export class Verification {
   }
 
   async #answer({ request, repair }: VerifyCommand, ranges: Uint32Array): Promise<void> {
-    if (repair) await this.#dependencies.schedule.run('verify --repair');
+    if (repair) await this.#dependencies.repair();
     const { created, updated, deleted } = await this.#inspect();
     await this.#dependencies.consensus.propose(
       encodeCommand({
@@ -101,11 +102,11 @@ export class Verification {
   }
 
   async #inspect(): Promise<Found> {
-    const { reconciler, clock } = this.#dependencies;
-    const first: Found = (await reconciler.run('verify', 'inspect')) ?? nothing;
+    const { inspect, clock } = this.#dependencies;
+    const first: Found = (await inspect()) ?? nothing;
     if (first.created + first.updated + first.deleted === 0) return first;
     await new Promise<void>((resolve) => clock.setTimer(this.#options.settleMs, resolve));
-    return (await reconciler.run('verify', 'inspect')) ?? first;
+    return (await inspect()) ?? first;
   }
 }
 

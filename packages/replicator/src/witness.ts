@@ -16,7 +16,7 @@ import { EventLog } from './event-log.ts';
 import { heirs } from './heirs.ts';
 import { HolderWatch } from './holder-watch.ts';
 import type { ReplicatorCounters } from './metrics.ts';
-import type { ActivityOptions, ChecksOptions } from './options.ts';
+import type { ActivityOptions, ChecksOptions, GroupOptions } from './options.ts';
 import type { Clock, Consensus, Logger } from './ports.ts';
 import type { AppliedListener } from './state-machine.ts';
 import { Verification } from './verification.ts';
@@ -29,7 +29,8 @@ export interface WitnessOptions {
   readonly cluster: string;
   readonly node: string;
   readonly version: string;
-  readonly group: string;
+  /** As on the firewalls. */
+  readonly groups: readonly GroupOptions[];
   readonly activity: ActivityOptions;
   readonly checks: ChecksOptions;
 }
@@ -190,7 +191,7 @@ export class Witness implements AppliedListener, AdministeredNode {
   onRestoring(): void {}
 
   #makeParts(consensus: Consensus): Parts {
-    const { node, group, activity, checks } = this.options;
+    const { node, checks } = this.options;
     const context = {
       ...this.dependencies,
       consensus,
@@ -200,12 +201,11 @@ export class Witness implements AppliedListener, AdministeredNode {
     return {
       consensus,
       announcer: new Announcer(
-        { ...activity, node, group, kernelIncarnation: noKernel, virtualAddresses: [] },
+        { node, kernelIncarnation: noKernel, virtualAddresses: [] },
         {
           ...context,
           addresses: { current: () => [], onChange: () => undefined },
           isReady: () => false,
-          activeEpoch: () => 0,
         },
       ),
       digestWatch: new DigestWatch(
@@ -216,8 +216,8 @@ export class Witness implements AppliedListener, AdministeredNode {
         { ...checks, node },
         {
           ...context,
-          reconciler: { run: () => Promise.resolve(null) },
-          schedule: { run: () => Promise.resolve() },
+          inspect: () => Promise.resolve(null),
+          repair: () => Promise.resolve(),
         },
       ),
     };

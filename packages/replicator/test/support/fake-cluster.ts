@@ -137,8 +137,8 @@ export class FakeNode implements Consensus {
 
   #makeWitness(): Witness {
     const { clock } = this.#cluster;
-    const { cluster, node, version, group, activity, checks } = this.#options({});
-    const options = { cluster, node, version, group, activity, checks };
+    const { cluster, node, version, groups, activity, checks } = this.#options({});
+    const options = { cluster, node, version, groups, activity, checks };
     this.witness = new Witness(options, this.machine?.appliedIndex ?? 0, {
       clock,
       logger: { info() {}, warn() {}, error() {} },
@@ -153,12 +153,11 @@ export class FakeNode implements Consensus {
     const { clock } = this.#cluster;
     this.replicator = new Replicator(this.#options(overrides), this.machine?.appliedIndex ?? 0, {
       kernel: this.kernel,
-      activity: this.#activity(),
+      portsOf: () => ({ activity: this.#activity(), readinessSink: this.#sink() }),
       addresses: {
         current: () => this.addresses,
         onChange: (listener) => void this.#addressListeners.push(listener),
       },
-      readinessSink: this.#sink(),
       clock,
       logger: {
         info() {},
@@ -282,7 +281,7 @@ export class FakeNode implements Consensus {
       cluster: 'test',
       node: this.id,
       version: '0.0.0',
-      group: 'default',
+      groups: [{ name: 'default' }],
       kernelIncarnation: this.kernelIncarnation,
       vrrp: true,
       domain: {

@@ -72,7 +72,7 @@ describe('K9 absence', () => {
     fw2.setVrrp('MASTER');
     fw1.setVrrp('BACKUP');
     await cluster.clock.advance(120_000);
-    expect(fw2.replicator.parts.activation.state).toBe('active');
+    expect(fw2.replicator.first.parts.activation.state).toBe('active');
     expect(cluster.node('fw3').table.size).toBe(1);
   });
 
@@ -97,7 +97,7 @@ describe('K9 absence', () => {
     await fw2.start();
     await cluster.clock.advance(5_000);
     expect(fw2.kernel.count()).toBe(0);
-    expect(fw2.replicator.parts.readiness.reason).toMatch(/active node/);
+    expect(fw2.replicator.first.parts.readiness.reason).toMatch(/active node/);
     cluster.node('fw3').setVrrp('MASTER');
     await cluster.clock.advance(3_000);
     expect(fw2.kernel.count()).toBe(1);
@@ -148,7 +148,7 @@ describe('K9 absence', () => {
     }
     for (const node of cluster.nodes) await node.start();
     await cluster.clock.advance(5_000);
-    expect(cluster.node('fw1').replicator.parts.activation.state).toBe('active');
+    expect(cluster.node('fw1').replicator.first.parts.activation.state).toBe('active');
     for (const node of cluster.nodes)
       expect([node.table.size, node.kernel.count()]).toEqual([0, 0]);
   });

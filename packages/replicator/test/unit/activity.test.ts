@@ -68,13 +68,13 @@ describe('activity', () => {
     fw2.setVrrp('MASTER');
     await cluster.clock.advance(500);
     expect(fw2.state.group('default')).toMatchObject({ node: 'fw2', epoch: 2 });
-    expect(fw1.replicator.parts.activation.splitVip).toBe(true);
+    expect(fw1.replicator.first.parts.activation.splitVip).toBe(true);
     await cluster.clock.advance(10_000);
     expect(fw1.state.group('default')).toMatchObject({ node: 'fw2', epoch: 2 });
     fw2.setVrrp('BACKUP');
     await cluster.clock.advance(100);
     expect(fw1.state.group('default')).toMatchObject({ node: 'fw1', epoch: 3, released: false });
-    expect(fw1.replicator.parts.activation.splitVip).toBe(false);
+    expect(fw1.replicator.first.parts.activation.splitVip).toBe(false);
   });
 
   it('A3 holder and loser: two that ask at once do not swap, the first in the log keeps the epoch', async () => {
@@ -84,7 +84,7 @@ describe('activity', () => {
     await cluster.clock.advance(3_000);
     const decided = cluster.node('fw1').replicator.activations.decided;
     expect(decided.map(({ outcome }) => outcome.kind)).toEqual(['accepted', 'refused']);
-    expect(cluster.node('fw3').replicator.parts.activation.state).toBe('refused');
+    expect(cluster.node('fw3').replicator.first.parts.activation.state).toBe('refused');
   });
 
   it('A3 holder and loser: the epoch of a holder out of contact for an election timeout is released by the leader', async () => {
@@ -95,12 +95,12 @@ describe('activity', () => {
     await cluster.clock.advance(300);
     fw2!.setVrrp('MASTER');
     await cluster.clock.advance(300);
-    expect(fw3!.replicator.parts.activation.state).toBe('refused');
+    expect(fw3!.replicator.first.parts.activation.state).toBe('refused');
     fw2!.connected = false;
     await cluster.clock.advance(400);
-    expect(fw3!.replicator.parts.activation.state).toBe('refused');
+    expect(fw3!.replicator.first.parts.activation.state).toBe('refused');
     await cluster.clock.advance(600);
-    expect(fw3!.replicator.parts.activation.state).toBe('active');
+    expect(fw3!.replicator.first.parts.activation.state).toBe('active');
     expect(fw1!.state.group('default').node).toBe('fw3');
   });
 

@@ -60,7 +60,7 @@ describe('expectations of helpers', () => {
     const related = flowOf({ sport: 2 });
     related.attributes |= 1 << 9;
     related.masterProtocol = 6;
-    const { capture } = fw1.replicator.parts;
+    const { capture } = fw1.replicator.first.parts;
     // Nothing leaves before all of it is there: another batch is on its way.
     cluster.drops = () => true;
     fw1.kernel.born(flowOf({ sport: 9 }));
@@ -107,7 +107,7 @@ describe('expectations of helpers', () => {
     fw2.kernel.fulfilled(expected(5001));
     fw2.setVrrp('MASTER');
     await cluster.clock.advance(5_000);
-    expect(fw2.replicator.applier.mode).toBe('active');
+    expect(fw2.replicator.first.applier.mode).toBe('active');
     expect(portsIn(cluster, 'fw2')).toEqual([5002]);
     // And the other standby hears of it by the comparison that follows.
     expect(portsIn(cluster, 'fw3')).toEqual([5002]);

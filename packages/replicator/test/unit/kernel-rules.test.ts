@@ -73,7 +73,7 @@ describe('K2 order', () => {
     const fw1 = cluster.node('fw1');
     fw1.kernel.born(flowOf({ mark: 7, natTo: '192.168.1.100', natPort: 1111 }));
     await cluster.clock.advance(100);
-    const { capture } = fw1.replicator.parts;
+    const { capture } = fw1.replicator.first.parts;
     const next = flowOf({ natTo: '192.168.1.100', natPort: 2222 });
     fw1.kernel.vanished(flowOf());
     fw1.kernel.unobserved(next);
@@ -89,7 +89,7 @@ describe('K2 order', () => {
   it('K2 order, not CTA_ID: NEW then DESTROY in one window cancel out only if nobody else has heard of the flow', async () => {
     const cluster = await activeCluster();
     const fw1 = cluster.node('fw1');
-    const { capture } = fw1.replicator.parts;
+    const { capture } = fw1.replicator.first.parts;
     capture.handle(KernelEventKind.new, flowOf({ sport: 1 }));
     capture.handle(KernelEventKind.destroy, endOf(flowOf({ sport: 1 })));
     capture.flush();
@@ -195,7 +195,7 @@ describe('K8 promotion', () => {
     fw2.setVrrp('MASTER');
     fw2.connected = true;
     await cluster.clock.advance(200);
-    expect(fw2.replicator.parts.activation.state).toBe('active');
+    expect(fw2.replicator.first.parts.activation.state).toBe('active');
     expect(fw2.kernel.count()).toBe(50);
   });
 
@@ -241,7 +241,7 @@ describe('K10, K11, K12', () => {
     const related = flowOf({ sport: 2 });
     related.attributes |= FlowAttribute.master;
     related.masterProtocol = 6;
-    const { capture } = fw1.replicator.parts;
+    const { capture } = fw1.replicator.first.parts;
     capture.handle(KernelEventKind.new, related);
     capture.handle(KernelEventKind.new, flowOf({ sport: 3, natTo: '192.168.1.100', natPort: 9 }));
     capture.handle(KernelEventKind.destroy, endOf(flowOf({ sport: 1 })));
@@ -296,7 +296,7 @@ describe('readiness', () => {
     await fw2.start();
     await cluster.clock.advance(1_000);
     expect(fw2.trackFile).toBe(0);
-    expect(fw2.replicator.parts.readiness.ready).toBe(false);
+    expect(fw2.replicator.first.parts.readiness.ready).toBe(false);
     fw2.connected = true;
     fw2.catchUp();
     await cluster.clock.advance(5_000);

@@ -35,7 +35,7 @@ describe('V4 leaving', () => {
   it('V4 leaving: what was captured in the last window is in the log before the release', async () => {
     const cluster = await activeCluster();
     const fw1 = cluster.node('fw1');
-    const { capture } = fw1.replicator.parts;
+    const { capture } = fw1.replicator.first.parts;
     for (let sport = 1; sport <= 3; sport += 1) capture.handle(1, flowOf({ sport }));
     fw1.setVrrp('BACKUP');
     await cluster.clock.advance(100);

@@ -56,7 +56,7 @@ describe('K14 touches', () => {
     const fw1 = cluster.node('fw1');
     fw1.kernel.born(flowOf({ ...udp, timeoutSeconds: 120, mark: 1 }));
     await cluster.clock.advance(60_000);
-    const { capture } = fw1.replicator.parts;
+    const { capture } = fw1.replicator.first.parts;
     capture.touch(flowOf({ ...udp, timeoutSeconds: 110, mark: 1 }));
     capture.handle(2, flowOf({ ...udp, timeoutSeconds: 120, mark: 2 }));
     capture.flush();
@@ -95,7 +95,7 @@ describe('K14 promotion', () => {
     // A packet comes before the dump: the kernel has set the timeout itself.
     fw2.kernel.get(flowOf(live))!.timeoutSeconds = 119;
     await cluster.clock.advance(3_000);
-    expect(fw2.replicator.parts.activation.state).toBe('active');
+    expect(fw2.replicator.first.parts.activation.state).toBe('active');
     expect(left(fw2, silent)).toBeLessThanOrEqual(45);
     expect(left(fw2, silent)).toBeGreaterThan(30);
     expect(left(fw2, live)).toBe(119);
@@ -123,7 +123,7 @@ describe('K14 promotion', () => {
     await cluster.clock.advance(9_000);
     expect(left(fw2, silent)).toBeGreaterThan(600);
     await cluster.clock.advance(2_000);
-    expect(fw2.replicator.parts.activation.state).not.toBe('active');
+    expect(fw2.replicator.first.parts.activation.state).not.toBe('active');
     expect(left(fw2, silent)).toBeLessThan(50);
     expect(left(fw2, tcp)).toBe(432_000);
   });
@@ -218,7 +218,7 @@ describe('reconcile', () => {
     fw2.connected = true;
     await cluster.clock.advance(300);
     expect(fw2.kernel.has(flowOf())).toBe(true);
-    expect(fw2.replicator.parts.reconciler.last?.reason).toBe('quorum regained');
+    expect(fw2.replicator.first.parts.reconciler.last?.reason).toBe('quorum regained');
   });
 
   it('shows how far a round has come', async () => {
@@ -226,7 +226,7 @@ describe('reconcile', () => {
     const fw1 = cluster.node('fw1');
     for (let sport = 1; sport <= 3; sport += 1) fw1.kernel.born(flowOf({ sport }));
     await cluster.clock.advance(100);
-    const { reconciler } = fw1.replicator.parts;
+    const { reconciler } = fw1.replicator.first.parts;
     let seen: unknown = null;
     fw1.kernel.duringDump = () => {
       seen = reconciler.progress;

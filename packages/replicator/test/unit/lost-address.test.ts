@@ -45,7 +45,7 @@ describe('K6 losing an address does not end a flow', () => {
     fw1.kernel.born(cut(1));
     fw1.kernel.born(flowOf({ sport: 2, state: 7, timeoutSeconds: 60 }));
     await cluster.clock.advance(100);
-    fw1.replicator.parts.capture.handle(3, cut(1), 4711);
+    fw1.replicator.first.parts.capture.handle(3, cut(1), 4711);
     fw1.kernel.cutShort(flowOf({ sport: 2, state: 7, timeoutSeconds: 60 }));
     await cluster.clock.advance(100);
     expect(cluster.node('fw2').table.size).toBe(0);

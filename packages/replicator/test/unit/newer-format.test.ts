@@ -30,7 +30,7 @@ describe('what a newer release wrote', () => {
     kernel.garbled(1);
     await cluster.clock.advance(100);
     expect(counters.malformedMessages).toBe(3);
-    expect(cluster.node('fw1').replicator.applier.mode).toBe('active');
+    expect(cluster.node('fw1').replicator.first.applier.mode).toBe('active');
   });
 
   it('is named by its version in a command of the log and in the state of a checkpoint', () => {

@@ -49,16 +49,16 @@ describe('K13 one bad attribute loses no flow', () => {
       flow.attributes |= bit;
       flow.helper = 'ftp';
       flow.masterProtocol = 6;
-      fw1.replicator.parts.capture.handle(KernelEventKind.new, flow);
-      fw1.replicator.parts.capture.flush();
+      fw1.replicator.first.parts.capture.handle(KernelEventKind.new, flow);
+      fw1.replicator.first.parts.capture.flush();
       await cluster.clock.advance(100);
       expect(fw2.kernel.get(flow)?.mark).toBe(7);
       expect(fw2.counters.attributesRefused).toEqual({ [name]: 1 });
       expect(fw2.counters.kernelFailures).toEqual({});
       // The table keeps what this kernel does not want, and later messages do not offer it again.
       const changed = flowOf({ mark: 8 });
-      fw1.replicator.parts.capture.handle(KernelEventKind.update, changed);
-      fw1.replicator.parts.capture.flush();
+      fw1.replicator.first.parts.capture.handle(KernelEventKind.update, changed);
+      fw1.replicator.first.parts.capture.flush();
       await cluster.clock.advance(100);
       expect(fw2.kernel.get(flow)?.mark).toBe(8);
       expect(fw2.counters.attributesRefused).toEqual({ [name]: 1 });
@@ -79,7 +79,7 @@ describe('K13 one bad attribute loses no flow', () => {
   it('K13 one bad attribute loses no flow: sequence adjustment is injected with its values or the flow not at all', async () => {
     const cluster = await activeCluster();
     const [fw1, fw2] = [cluster.node('fw1'), cluster.node('fw2')];
-    const { capture } = fw1.replicator.parts;
+    const { capture } = fw1.replicator.first.parts;
     const flow = flowOf({ status: established | sequenceAdjusted });
     capture.handle(KernelEventKind.new, flow);
     capture.flush();

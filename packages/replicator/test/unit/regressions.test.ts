@@ -77,7 +77,7 @@ describe('activation', () => {
     };
     await fw2.start();
     await cluster.clock.advance(10_000);
-    expect(fw2.replicator.parts.activation.state).toBe('active');
+    expect(fw2.replicator.first.parts.activation.state).toBe('active');
   });
 
   it('K8: a create that is still in flight when capture starts anew does not raise a flow that has ended', async () => {
@@ -94,7 +94,7 @@ describe('activation', () => {
     fw1.propose = propose;
     // The epoch is lost for a moment (an overrun of the outbox does the same), and the flow ends meanwhile.
     cluster.drops = (command) => command.kind === CommandKind.activate;
-    fw1.replicator.parts.activation.restart();
+    fw1.replicator.first.parts.activation.restart();
     await cluster.clock.advance(10);
     fw1.kernel.died(flowOf({ sport: 1 }));
     held!();
@@ -177,7 +177,7 @@ describe('V1, K8: first sign of MASTER', () => {
     await cluster.clock.advance(1_000);
     fw2.setMastering(false);
     await cluster.clock.advance(5_000);
-    expect(fw2.replicator.applier.mode).toBe('standby');
+    expect(fw2.replicator.first.applier.mode).toBe('standby');
   });
 });
 
@@ -188,7 +188,7 @@ describe('K10 cleaning', () => {
     fw1.kill();
     await fw1.start();
     await cluster.clock.advance(60_000);
-    expect(fw1.replicator.parts.activation.state).toBe('active');
+    expect(fw1.replicator.first.parts.activation.state).toBe('active');
     cluster.drops = (command) => command.kind === CommandKind.batch;
     fw1.kernel.born(flowOf({ sport: 9 }));
     await cluster.clock.advance(50);
@@ -234,7 +234,7 @@ describe('applier', () => {
       const results = await execute(batch);
       // While this send was under way the active node has committed another flow.
       if (more) {
-        const { capture } = fw1.replicator.parts;
+        const { capture } = fw1.replicator.first.parts;
         capture.handle(1, flowOf({ sport: sport++ }));
         capture.flush();
         for (let i = 0; i < 8; i += 1) await Promise.resolve();
@@ -242,10 +242,10 @@ describe('applier', () => {
       }
       return results;
     };
-    const before = fw2.replicator.applier.kernelIndex;
+    const before = fw2.replicator.first.applier.kernelIndex;
     fw1.kernel.born(flowOf({ sport: 60_000 }));
     for (let i = 0; i < 100; i += 1) await new Promise((resolve) => setImmediate(resolve));
-    const after = fw2.replicator.applier.kernelIndex;
+    const after = fw2.replicator.first.applier.kernelIndex;
     const { log } = cluster;
     more = false;
     await cluster.clock.advance(100);
@@ -264,7 +264,7 @@ describe('applier', () => {
     };
     fw1.kernel.born(flowOf());
     await cluster.clock.advance(100);
-    const { kernelIndex } = fw2.replicator.applier;
+    const { kernelIndex } = fw2.replicator.first.applier;
     expect(kernelIndex >= fw2.machine.appliedIndex && !fw2.kernel.has(flowOf())).toBe(false);
   });
 });
@@ -307,7 +307,7 @@ describe('limits', () => {
     fw1.kernel.duringDump = () => fw1.setVrrp('BACKUP');
     await fw1.replicator.reconcileNow('test');
     await cluster.clock.advance(100);
-    expect(fw1.replicator.parts.capture.running).toBe(false);
-    expect(fw1.replicator.parts.capture.oldestUncommittedMs).toBe(0);
+    expect(fw1.replicator.first.parts.capture.running).toBe(false);
+    expect(fw1.replicator.first.parts.capture.oldestUncommittedMs).toBe(0);
   });
 });

@@ -5,7 +5,7 @@ import { activeCluster, type FakeNode } from '../support/fake-cluster.ts';
 import { established, flowOf, Status } from '../support/flows.ts';
 
 const replied = Status.confirmed | Status.seenReply;
-const reasonOf = (node: FakeNode): string | null => node.replicator.parts.readiness.reason;
+const reasonOf = (node: FakeNode): string | null => node.replicator.first.parts.readiness.reason;
 
 describe('K15 room', () => {
   it('K15 room and hooks: flows are created up to 90 % of the limit, ASSURED ones up to 97 %', async () => {

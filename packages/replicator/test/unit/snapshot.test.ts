@@ -37,11 +37,11 @@ describe('T5 snapshot', () => {
 
     await fw2.restoreFrom(fw1);
     // Nothing of what it knew of its kernel counts: it is not ready before that is level again.
-    expect(fw2.replicator.parts.readiness.ready).toBe(false);
-    expect(fw2.replicator.applier.mode).toBe('blocked');
+    expect(fw2.replicator.first.parts.readiness.ready).toBe(false);
+    expect(fw2.replicator.first.applier.mode).toBe('blocked');
     expect(fw2.table.size).toBe(15);
     await cluster.clock.advance(5_000);
-    expect(fw2.replicator.parts.readiness.ready).toBe(true);
+    expect(fw2.replicator.first.parts.readiness.ready).toBe(true);
     expect(has(fw2, 5, 20)).toEqual(all(15, { table: true, kernel: true }));
     await cluster.clock.advance(60_000);
     expect(has(fw2, 0, 5)).toEqual(all(5, { table: false, kernel: false }));
@@ -106,7 +106,7 @@ describe('T5 snapshot', () => {
     const { epoch } = fw1.state.group('default');
     await fw1.restoreFrom(fw2);
     await cluster.clock.advance(2_000);
-    expect(fw1.replicator.parts.activation.state).toBe('active');
+    expect(fw1.replicator.first.parts.activation.state).toBe('active');
     expect(fw1.state.group('default').epoch).toBeGreaterThan(epoch);
     await bear(cluster, fw1, 10, 15);
     for (const flow of flows(0, 3)) fw1.kernel.died(flow);
@@ -126,11 +126,11 @@ describe('T5 snapshot', () => {
     await cluster.clock.advance(2_000);
     fw2.setVrrp('MASTER');
     await cluster.clock.advance(2_000);
-    expect(fw2.replicator.parts.activation.state).toBe('active');
+    expect(fw2.replicator.first.parts.activation.state).toBe('active');
 
     await fw1.restoreFrom(fw2);
     await cluster.clock.advance(1_000);
-    const { activation, capture } = fw1.replicator.parts;
+    const { activation, capture } = fw1.replicator.first.parts;
     expect([activation.state, activation.splitVip, capture.running]).toEqual([
       'refused',
       true,
@@ -153,12 +153,12 @@ describe('T5 snapshot', () => {
     fw2.deaf = true;
     fw2.setVrrp('MASTER');
     await cluster.clock.advance(100);
-    expect(fw2.replicator.parts.activation.state).toBe('activating');
+    expect(fw2.replicator.first.parts.activation.state).toBe('activating');
     expect(fw1.state.group('default').node).toBe('fw2');
     fw2.deaf = false;
     await fw2.restoreFrom(fw1);
     await cluster.clock.advance(2_000);
-    expect(fw2.replicator.parts.activation.state).toBe('active');
+    expect(fw2.replicator.first.parts.activation.state).toBe('active');
   });
 });
 

@@ -24,7 +24,7 @@ describe('K7 everybody listens', () => {
     fw2!.connected = true;
     fw2!.catchUp();
     await cluster.clock.advance(2_000);
-    expect(fw2!.replicator.parts.activation.state).toBe('active');
+    expect(fw2!.replicator.first.parts.activation.state).toBe('active');
     const { table } = fw3!;
     const cell = new FlowRecord();
     table.read(table.find(flowOf({ sport: 1 })), cell);

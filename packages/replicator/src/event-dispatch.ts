@@ -1,0 +1,48 @@
+import type { ExpectationFields } from '@raftwall/flow-table';
+import type { ReplicatorCounters } from './metrics.ts';
+import { type KernelEventCursor, KernelEventKind, type KernelHandlers } from './ports.ts';
+import type { TrafficGroup } from './traffic-group.ts';
+
+export interface EventDispatchDependencies {
+  readonly groups: readonly TrafficGroup[];
+  readonly counters: ReplicatorCounters;
+}
+
+/** Gives each event of the one kernel to the traffic group of its flow (rule A6). */
+export class EventDispatch implements KernelHandlers {
+  readonly #dependencies: EventDispatchDependencies;
+
+  constructor(dependencies: EventDispatchDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  readonly onEvents = (events: KernelEventCursor): void => {
+    const { groups } = this.#dependencies;
+    while (events.next()) {
+      const { kind, entry, portId } = events;
+      this.#count(kind);
+      groups[0]?.parts.kernelEvents.handle(kind, entry, portId);
+    }
+    for (const { parts } of groups) parts.kernelEvents.flush();
+  };
+
+  readonly onExpectation = (kind: number, expectation: ExpectationFields): void => {
+    this.#dependencies.groups[0]?.parts.kernelEvents.handleExpectation(kind, expectation);
+  };
+
+  readonly onMalformed = (messages: number): void => {
+    this.#dependencies.counters.malformedMessages += messages;
+  };
+
+  readonly onOverrun = (): void => {
+    this.#dependencies.counters.overruns += 1;
+    for (const group of this.#dependencies.groups) group.onOverrun();
+  };
+
+  #count(kind: number): void {
+    const { events } = this.#dependencies.counters;
+    if (kind === KernelEventKind.new) events.new += 1;
+    else if (kind === KernelEventKind.update) events.update += 1;
+    else events.destroy += 1;
+  }
+}

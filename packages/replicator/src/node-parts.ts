@@ -1,0 +1,90 @@
+import { Announcer } from './announcer.ts';
+import { DigestWatch } from './digest-watch.ts';
+import type { EventLog } from './event-log.ts';
+import { ForeignDeletes } from './foreign-deletes.ts';
+import { HooksWatch } from './hooks-watch.ts';
+import type { ReplicatorOptions } from './options.ts';
+import type { Consensus } from './ports.ts';
+import type { ReplicatorDependencies } from './replicator-dependencies.ts';
+import { RollCall } from './roll-call.ts';
+import type { TrafficGroup } from './traffic-group.ts';
+import { Verification, type VerificationDependencies } from './verification.ts';
+
+/** The parts that a node has once, however many traffic groups there are. */
+export interface NodeParts {
+  readonly consensus: Consensus;
+  readonly hooksWatch: HooksWatch;
+  readonly foreignDeletes: ForeignDeletes;
+  readonly digestWatch: DigestWatch;
+  readonly verification: Verification;
+  readonly announcer: Announcer;
+  readonly rollCall: RollCall;
+}
+
+type Inspect = VerificationDependencies['inspect'];
+
+/** What the traffic groups of a node have in common. */
+export interface NodeContext extends ReplicatorDependencies {
+  readonly consensus: Consensus;
+  readonly events: EventLog;
+  readonly rollCall: RollCall;
+  readonly hooksWatch: HooksWatch;
+  readonly foreignDeletes: ForeignDeletes;
+  /** Entries up to this index were committed before this node started; infinite while that is not known. */
+  readonly replayedUntil: () => number;
+  readonly appliedIndex: () => number;
+}
+
+/** What these parts are joined by. */
+export interface NodePartsContext extends ReplicatorDependencies {
+  readonly consensus: Consensus;
+  readonly events: EventLog;
+  readonly replayedUntil: NodeContext['replayedUntil'];
+  readonly groups: readonly TrafficGroup[];
+}
+
+/** Makes the parts and tells each what it needs. */
+export function makeNodeParts(options: ReplicatorOptions, context: NodePartsContext): NodeParts {
+  const { node, kernelIncarnation, checks } = options;
+  const { groups } = context;
+  return {
+    consensus: context.consensus,
+    foreignDeletes: new ForeignDeletes(context),
+    hooksWatch: new HooksWatch(options.hooks, context),
+    rollCall: new RollCall(
+      { node, kernelIncarnation, answerMs: options.activity.rollCallMs },
+      context,
+    ),
+    verification: new Verification(
+      { ...checks, node },
+      {
+        ...context,
+        inspect: () => inspectAll(groups),
+        repair: async () => {
+          for (const { parts } of groups) await parts.schedule.run('verify --repair');
+        },
+      },
+    ),
+    digestWatch: new DigestWatch(
+      { node, intervalMs: checks.digestIntervalMs },
+      { ...context, isActive: () => groups[0]?.parts.activation.state === 'active' },
+    ),
+    announcer: new Announcer(
+      { node, kernelIncarnation, virtualAddresses: options.domain.virtualAddresses },
+      { ...context, isReady: () => groups.every(({ parts }) => parts.readiness.ready) },
+    ),
+  };
+}
+
+/** What differs in any of them; null if one cannot be compared now. */
+async function inspectAll(groups: readonly TrafficGroup[]): ReturnType<Inspect> {
+  const sum = { created: 0, updated: 0, deleted: 0 };
+  for (const { parts } of groups) {
+    const found = await parts.reconciler.run('verify', 'inspect');
+    if (found === null) return null;
+    sum.created += found.created;
+    sum.updated += found.updated;
+    sum.deleted += found.deleted;
+  }
+  return sum;
+}

@@ -1,0 +1,344 @@
+import type { ExpectationFields, FlowFields } from '@raftwall/flow-table';
+import { Applier } from './applier.ts';
+import type { GroupState, Outcome } from './cluster-state.ts';
+import type { ActivateCommand, BatchCommand, HandoverCommand, ReleaseCommand } from './command.ts';
+import { Domain } from './domain.ts';
+import { type GroupParts, makeGroupParts } from './group-parts.ts';
+import { SlotFlag } from './local-flag.ts';
+import type { NodeContext } from './node-parts.ts';
+import type { GroupOptions, ReplicatorOptions } from './options.ts';
+import type { Activity, ReadinessSink } from './ports.ts';
+import { Promotion } from './promotion.ts';
+import type { GroupPorts, ReplicatorDependencies } from './replicator-dependencies.ts';
+import { Room } from './room.ts';
+import { VrrpReport } from './vrrp-report.ts';
+
+export interface TrafficGroupDependencies extends ReplicatorDependencies {
+  readonly ports: GroupPorts;
+  /** The group's readiness has changed. */
+  readonly onReadiness: () => void;
+}
+
+/**
+ * One node's part in one traffic group: kernel events to the log while the node is active in it, the log to the kernel while it is
+ * not (rule A6). It joins the parts; each part decides one thing.
+ */
+export class TrafficGroup {
+  readonly name: string;
+  readonly domain: Domain;
+  readonly applier: Applier;
+  readonly room: Room;
+  readonly #options: ReplicatorOptions;
+  readonly #dependencies: TrafficGroupDependencies;
+  #parts: GroupParts | null = null;
+  #node: NodeContext | null = null;
+  #heardActive = false;
+  readonly #promotion: Promotion;
+  readonly #report: VrrpReport;
+  #backupSinceMs: number;
+  #readySinceMs = Number.POSITIVE_INFINITY;
+  #stopped = false;
+
+  constructor(
+    group: GroupOptions,
+    options: ReplicatorOptions,
+    dependencies: TrafficGroupDependencies,
+  ) {
+    const { kernel, table, counters, clock, logger, errnoName, ports } = dependencies;
+    this.name = group.name;
+    this.#options = options;
+    this.#dependencies = dependencies;
+    const { mastering } = ports.activity;
+    this.#backupSinceMs = mastering ? Number.POSITIVE_INFINITY : clock.nowMs();
+    this.domain = new Domain(options.domain);
+    this.room = new Room(options.room, { kernel, counters });
+    this.applier = new Applier(options.applier, {
+      kernel,
+      table,
+      room: this.room,
+      domain: this.domain,
+      counters,
+      errnoName,
+      onProgress: () => this.#parts?.readiness.check(),
+      onRepairNeeded: (reason) => this.#parts?.schedule.request(reason),
+    });
+    this.#promotion = new Promotion(options, {
+      table,
+      applier: this.applier,
+      reconciler: () => this.parts.reconciler,
+    });
+    this.#report = new VrrpReport(
+      { handoverMs: options.activity.handoverMs, deadlineMs: options.readiness.deadlineMs },
+      { sink: ports.readinessSink, clock, logger, counters },
+    );
+  }
+
+  /** The parts that need the log; valid from `join` on. */
+  get parts(): GroupParts {
+    if (this.#parts === null) throw new Error(`group ${this.name} has not joined the log`);
+    return this.#parts;
+  }
+
+  get activity(): Activity {
+    return this.#dependencies.ports.activity;
+  }
+
+  get readinessSink(): ReadinessSink {
+    return this.#dependencies.ports.readinessSink;
+  }
+
+  /** Makes what needs the log, and tells VRRP what is known of this node so far. */
+  join(node: NodeContext): void {
+    this.#node = node;
+    const { ports } = this.#dependencies;
+    this.#parts = makeGroupParts(this.name, this.#options, {
+      ...node,
+      ...ports,
+      domain: this.domain,
+      applier: this.applier,
+      room: this.room,
+      promotion: this.#promotion,
+      truth: () => this.#truth(),
+      mayClean: () => this.#mayClean(),
+      obstacle: () => this.#obstacle(),
+      onActive: (epoch) => this.#onActive(epoch),
+      onInactive: (yielded) => this.#onInactive(yielded),
+      onReadiness: (ready) => this.#onReadiness(ready),
+    });
+    ports.activity.onChange(() => this.#onVrrp());
+    this.#report.start(ports.activity.state === 'MASTER');
+  }
+
+  /** From now on the node may become active. */
+  start(): void {
+    this.parts.activation.start();
+  }
+
+  /**
+   * Leaves in order (rule V4): tells VRRP, goes on capturing until another node is active, then gives the epoch up. Nobody
+   * is waited for who could not take over.
+   */
+  async leave(): Promise<void> {
+    this.#report.leave();
+    const { clock } = this.#dependencies;
+    const { activation } = this.parts;
+    const deadlineMs = clock.nowMs() + this.#options.activity.leaveMs;
+    while (activation.state === 'active' && activation.isMaster && this.#hasSuccessor()) {
+      if (clock.nowMs() >= deadlineMs) break;
+      await new Promise<void>((resolve) => clock.setTimer(20, resolve));
+    }
+    await activation.leave();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#parts?.activation.stop();
+    this.#parts?.capture.stop();
+    this.#parts?.schedule.stop();
+    this.applier.setMode('blocked');
+  }
+
+  /** Storage is gone: never ready again, nothing more to the kernel. */
+  fail(reason: string): void {
+    this.#parts?.readiness.fail(reason);
+    this.#report.leave();
+  }
+
+  /** Everything that is decided from levels, at a pace: nothing depends on having seen an edge. */
+  check(): void {
+    const { signOfLife, readiness, holderWatch, schedule } = this.parts;
+    this.#followMastering();
+    signOfLife.check();
+    readiness.check();
+    holderWatch.check();
+    schedule.noteMaster(this.activity.state === 'MASTER');
+    schedule.check();
+    this.#showReadiness();
+  }
+
+  // What the log decided of this group, in log order.
+
+  onActivation(
+    command: ActivateCommand,
+    outcome: Outcome,
+    index: number,
+    before: GroupState,
+  ): void {
+    if (outcome.kind !== 'accepted') return;
+    if (command.node === this.#options.node) this.#promotion.noteActivation(before);
+    else this.#hearActive(index);
+    this.#report.stepForward();
+    this.#parts?.activation.onActivationApplied(command, outcome, index);
+    this.#showReadiness();
+  }
+
+  onRelease(command: ReleaseCommand, outcome: Outcome): void {
+    this.#parts?.activation.onReleaseApplied(command, outcome);
+  }
+
+  onBatch(command: BatchCommand, outcome: Outcome, index: number): void {
+    if (outcome.kind === 'accepted') this.#parts?.signOfLife.note();
+    if (command.node !== this.#options.node) {
+      if (outcome.kind === 'accepted') this.#hearActive(index);
+    } else if (this.#parts?.activation.epoch === command.epoch) {
+      this.#parts.capture.acknowledge(this.#dependencies.state.group(this.name).nextSequence);
+    }
+  }
+
+  onAlive(command: { readonly node: string }, outcome: Outcome, index: number): void {
+    if (outcome.kind === 'accepted' && command.node !== this.#options.node) this.#hearActive(index);
+  }
+
+  onHandover(command: HandoverCommand, index: number): void {
+    if (command.target === this.#options.node || index <= this.#livingAfterIndex) return;
+    this.#report.stepBack();
+    this.#showReadiness();
+  }
+
+  onFlowTouched(slot: number): void {
+    // A standby's hold outlasts what the flow has left; only a comparison renews it (rule K14).
+    if (this.applier.mode === 'active') this.#markOwn(slot);
+  }
+
+  onFlowChanged(slot: number, replaced: boolean, source: string): void {
+    // What this kernel reported is not brought into it: if it is gone again, it has ended (rule K8).
+    const { mode } = this.applier;
+    const isOwn = source === this.#options.node && mode === 'addOnly';
+    if (mode === 'active' || isOwn) this.#markOwn(slot);
+    else this.applier.changed(slot, replaced);
+  }
+
+  onFlowRemoved(flow: FlowFields): void {
+    this.applier.removed(flow);
+  }
+
+  onExpectation(expectation: ExpectationFields, change: 'expected' | 'gone', source: string): void {
+    // As with flows: what this kernel reported is not brought into it (rule K8).
+    const isOwn = source === this.#options.node && this.applier.mode === 'addOnly';
+    if (!isOwn) this.applier.expectationChanged(expectation, change);
+  }
+
+  onRestoring(): void {
+    this.applier.reset();
+    this.#promotion.forget();
+    this.#parts?.readiness.reset();
+  }
+
+  /** As after a restart: nothing is known of this kernel, and a living active node has yet to be heard (rules T5, K9). */
+  onRestored(index: number): void {
+    this.#heardActive = false;
+    if (this.#parts === null) return;
+    if (this.activity.mastering) this.applier.setMode('addOnly');
+    this.#parts.activation.onRestored(index);
+    this.#showReadiness();
+  }
+
+  onOverrun(): void {
+    this.parts.schedule.request('overrun');
+  }
+
+  get #livingAfterIndex(): number {
+    return this.#node?.replayedUntil() ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Another member is level and in contact, and VRRP can be made to choose it. */
+  #hasSuccessor(): boolean {
+    const { state } = this.#dependencies;
+    const { members, quorum } = this.parts.consensus.status();
+    return (
+      quorum &&
+      this.#options.vrrp &&
+      members.some(
+        ({ id, reachable }) => id !== this.#options.node && reachable && state.member(id)?.level,
+      )
+    );
+  }
+
+  #truth(): 'kernel' | 'table' | null {
+    if (this.applier.mode === 'active') return 'kernel';
+    return this.applier.mode === 'standby' ? 'table' : null;
+  }
+
+  #onActive(epoch: number): void {
+    this.#heardActive = true;
+    this.applier.setMode('active');
+    this.parts.capture.start(this.name, epoch);
+    // Says at once that the promotion is complete, not only that this node lives.
+    this.parts.signOfLife.give(epoch);
+    this.parts.schedule.request('activation');
+    this.parts.readiness.check();
+  }
+
+  #onInactive(yielded: boolean): void {
+    this.parts.capture.stop();
+    if (yielded) this.applier.setMode('addOnly');
+    else this.#becomeStandby('demotion');
+  }
+
+  #onVrrp(): void {
+    const { state } = this.activity;
+    this.#node?.events.add('vrrp', `VRRP says ${state}`, { state, group: this.name });
+    this.#followMastering();
+  }
+
+  /** Leaves `addOnly` when the last sign of MASTER has gone. */
+  #followMastering(): void {
+    if (this.#stopped) return;
+    if (this.activity.mastering) this.#backupSinceMs = Number.POSITIVE_INFINITY;
+    else if (this.#backupSinceMs === Number.POSITIVE_INFINITY) {
+      this.#backupSinceMs = this.#dependencies.clock.nowMs();
+      if (this.applier.mode === 'addOnly') this.#becomeStandby('no longer master');
+    }
+  }
+
+  #becomeStandby(reason: string): void {
+    this.applier.setMode(this.#heardActive ? 'standby' : 'blocked');
+    this.#parts?.schedule.request(reason);
+  }
+
+  /** Rule K9: this node may inject once an active node that lives was heard. */
+  #hearActive(index: number): void {
+    if (this.#heardActive || index <= this.#livingAfterIndex) return;
+    this.#heardActive = true;
+    if (this.applier.mode === 'blocked') this.#becomeStandby('start');
+  }
+
+  /** Rule K10: BACKUP and level for a while, and still in contact. */
+  #mayClean(): boolean {
+    const { consensus, readiness } = this.parts;
+    if (this.applier.mode !== 'standby' || !readiness.ready || !consensus.status().quorum)
+      return false;
+    const sinceMs = Math.max(this.#backupSinceMs, this.#readySinceMs);
+    const { cleanAfterBackupMs } = this.#options.reconciler;
+    return this.#dependencies.clock.nowMs() - sinceMs >= cleanAfterBackupMs;
+  }
+
+  #markOwn(slot: number): void {
+    const { table } = this.#dependencies;
+    const own = SlotFlag.inKernel | SlotFlag.seenInKernel;
+    table.setLocalFlags(slot, (table.localFlags(slot) | own) & ~SlotFlag.destroyedHere);
+  }
+
+  #obstacle(): string | null {
+    if (this.applier.mode === 'blocked' && this.#dependencies.table.size > 0) {
+      return 'no living active node has been heard of since the start';
+    }
+    return null;
+  }
+
+  #onReadiness(ready: boolean): void {
+    const { clock, logger, onReadiness } = this.#dependencies;
+    this.#readySinceMs = ready ? clock.nowMs() : Number.POSITIVE_INFINITY;
+    const { name: group } = this;
+    this.#node?.events.add('ready', ready ? 'ready' : 'not ready', { group });
+    logger.info({ ready, reason: this.parts.readiness.reason, group }, 'readiness');
+    this.#showReadiness();
+    onReadiness();
+  }
+
+  #showReadiness(): void {
+    if (this.#parts === null) return;
+    const { readiness, activation } = this.#parts;
+    this.#report.show(readiness.ready, activation.splitVip);
+  }
+}
