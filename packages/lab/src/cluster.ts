@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { ClusterAuthority } from './cluster-authority.ts';
 import { LabError } from './errors.ts';
 import { Firewall } from './firewall.ts';
 import { NamespaceSet } from './namespace.ts';
-import type { StatusView } from './raftwall-daemon.ts';
+import type { StatusView, VrrpMode } from './raftwall-daemon.ts';
 import type { RulesetOptions } from './ruleset.ts';
 import { Timeline } from './timeline.ts';
 import { Topology } from './topology.ts';
@@ -18,6 +19,12 @@ export interface ClusterOptions {
   readonly witness?: boolean;
   /** false: firewalls with keepalived alone. Default true. */
   readonly replication?: boolean;
+  /** Default `follow`. */
+  readonly mode?: VrrpMode;
+  /** Whether the members prove by certificates who they are. Default false. */
+  readonly tls?: boolean;
+  /** What each raftwalld finds in its environment, by its firewall's directory. Default: nothing special. */
+  readonly environment?: (directory: string) => Readonly<Record<string, string>>;
   readonly rules?: RulesetOptions;
   /** Section `capture` of raftwalld's configuration. Default: empty. */
   readonly capture?: object;
@@ -33,35 +40,56 @@ export interface ClusterOptions {
 
 /** On a disk, where /tmp often is not: what a member writes there, it waits for. */
 const DIRECTORY = '/var/tmp';
+const FIREWALLS = 3;
 const READY_SECONDS = 30;
 const TAKEOVER_MS = 15_000;
 
 /** The firewalls between A and B. */
 export class Cluster {
   readonly topology: Topology;
-  readonly firewalls: readonly Firewall[];
+  /** Who vouches for the members; null: they trust their link. */
+  readonly authority: ClusterAuthority | null;
   readonly witness: Witness | null;
   readonly timeline: Timeline;
   /** Configurations, logs and data of all firewalls. */
   readonly directory: string;
   readonly #namespaces: NamespaceSet;
+  readonly #options: ClusterOptions;
   readonly #replication: boolean;
+  readonly #firewalls: Firewall[];
+  /** Number of members that the configuration names. */
+  readonly #founders: number;
+  #joined = 0;
 
   private constructor(
     parts: { namespaces: NamespaceSet; topology: Topology; directory: string },
     options: ClusterOptions,
   ) {
-    const firewalls = options.firewalls ?? 3;
-    const members = firewalls + (options.witness ? 1 : 0);
+    const firewalls = options.firewalls ?? FIREWALLS;
+    this.#options = options;
+    this.#founders = firewalls + (options.witness ? 1 : 0);
     this.#namespaces = parts.namespaces;
     this.topology = parts.topology;
     this.directory = parts.directory;
     this.timeline = options.timeline ?? new Timeline();
     this.#replication = options.replication ?? true;
-    this.firewalls = Array.from({ length: firewalls }, (_, i) =>
-      this.#makeFirewall(i + 1, members, options),
-    );
-    this.witness = options.witness ? this.#makeWitness(members, options) : null;
+    const pki = join(parts.directory, 'pki');
+    this.authority = options.tls === true ? ClusterAuthority.create(pki) : null;
+    this.#firewalls = Array.from({ length: firewalls }, (_, i) => this.#makeFirewall(i + 1, false));
+    this.witness = options.witness ? this.#makeWitness(this.#founders, options) : null;
+  }
+
+  get firewalls(): readonly Firewall[] {
+    return this.#firewalls;
+  }
+
+  /** Makes one more machine, of which the others do not know yet; no daemon runs on it. */
+  async addFirewall(): Promise<Firewall> {
+    this.#joined += 1;
+    const firewall = this.#makeFirewall(this.#founders + this.#joined, true);
+    await firewall.boot();
+    this.#firewalls.push(firewall);
+    return firewall;
   }
 
   /** Makes the machines and wires; no daemon runs yet. */
@@ -175,10 +203,14 @@ export class Cluster {
     return new Witness({ index: members, members, directory, ipv6 }, this.topology);
   }
 
-  #makeFirewall(index: number, members: number, options: ClusterOptions): Firewall {
+  #makeFirewall(index: number, isJoining: boolean): Firewall {
+    const options = this.#options;
     const firewall = new Firewall(
       {
-        ...{ index, members },
+        ...{ index, members: this.#founders, join: isJoining },
+        mode: options.mode ?? 'follow',
+        tls: this.authority?.issue(`fw${index}`) ?? null,
+        environment: options.environment ?? (() => ({})),
         directory: join(this.directory, `fw${index}`),
         rules: options.rules ?? {},
         capture: options.capture ?? {},

@@ -2,9 +2,10 @@ import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import { plan } from './address-plan.ts';
 import { AddressWatch } from './address-watch.ts';
+import type { TlsFiles } from './cluster-authority.ts';
 import { KeepalivedDaemon } from './keepalived-daemon.ts';
 import { killNow, type Namespace } from './namespace.ts';
-import { RaftwallDaemon } from './raftwall-daemon.ts';
+import { RaftwallDaemon, type VrrpMode } from './raftwall-daemon.ts';
 import {
   applyRuleset,
   type InvalidCounters,
@@ -17,7 +18,15 @@ import type { Topology } from './topology.ts';
 export interface FirewallOptions {
   /** From 1; its name is `fw` and this number. */
   readonly index: number;
+  /** Number of founding members. */
   readonly members: number;
+  /** It has no say before the others have added it. */
+  readonly join: boolean;
+  readonly mode: VrrpMode;
+  /** null: the members trust their link. */
+  readonly tls: TlsFiles | null;
+  /** What its raftwalld finds in its environment, by its directory. */
+  readonly environment: (directory: string) => Readonly<Record<string, string>>;
   /** Its run, state and data directories are made below. */
   readonly directory: string;
   readonly rules: RulesetOptions;
@@ -42,6 +51,10 @@ export interface FirewallEvents {
 /** One firewall: a machine with the rules of the test case, keepalived and raftwalld. */
 export class Firewall extends EventEmitter<FirewallEvents> {
   readonly id: string;
+  /** From 1. */
+  readonly index: number;
+  /** Where all that it writes is. */
+  readonly directory: string;
   readonly keepalived: KeepalivedDaemon;
   readonly raftwall: RaftwallDaemon;
   readonly #options: FirewallOptions;
@@ -53,17 +66,20 @@ export class Firewall extends EventEmitter<FirewallEvents> {
   constructor(options: FirewallOptions, topology: Topology) {
     super();
     this.id = `fw${options.index}`;
+    this.index = options.index;
+    this.directory = options.directory;
     this.#options = options;
     this.#topology = topology;
-    const { index, members } = options;
+    const { index, members, join: isJoining, mode, tls } = options;
     const runDirectory = join(options.directory, 'run');
     const stateDirectory = join(options.directory, 'keepalived');
-    const dataDirectory = join(options.directory, 'data');
+    const { dataDirectory } = this;
     const ipv6 = options.rules.ipv6 ?? false;
-    this.keepalived = new KeepalivedDaemon({ runDirectory, stateDirectory, ipv6 });
+    this.keepalived = new KeepalivedDaemon({ runDirectory, stateDirectory, ipv6, mode });
     this.raftwall = new RaftwallDaemon({
       ...{ index, members, ipv6, capture: options.capture, kernel: options.kernel },
-      ...{ node: options.node, witness: false },
+      ...{ node: options.node, witness: false, join: isJoining, mode, tls },
+      environment: options.environment(options.directory),
       ...{ runDirectory, dataDirectory, stateDirectory },
     });
   }
@@ -92,8 +108,14 @@ export class Firewall extends EventEmitter<FirewallEvents> {
     this.#startWatch();
   }
 
-  startRaftwall(): void {
-    if (this.#options.replication) this.raftwall.start(this.namespace);
+  /** Where raftwalld keeps what must outlive it. */
+  get dataDirectory(): string {
+    return join(this.directory, 'data');
+  }
+
+  /** @param asJoining as a member that the others have added; by default as it is set up */
+  startRaftwall(asJoining?: boolean): void {
+    if (this.#options.replication) this.raftwall.start(this.namespace, asJoining);
   }
 
   startKeepalived(priority?: number): void {

@@ -20,7 +20,7 @@ export { frozenDaemon } from './faults/frozen-daemon.ts';
 export { Firewall, type FirewallEvents, type FirewallOptions } from './firewall.ts';
 export { seedFlows } from './flow-seeder.ts';
 export { Namespace, NamespaceSet, sweepOrphans } from './namespace.ts';
-export type { StatusView } from './raftwall-daemon.ts';
+export type { StatusView, VrrpMode } from './raftwall-daemon.ts';
 export { applyRuleset, type InvalidCounters, type RulesetOptions } from './ruleset.ts';
 export { type SshOptions, SshSession } from './ssh-session.ts';
 export { Timeline, type TimelineEvent, type TimelineOutput, type Tone } from './timeline.ts';

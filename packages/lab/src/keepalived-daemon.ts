@@ -1,8 +1,9 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { plan } from './address-plan.ts';
 import { ManagedProcess } from './managed-process.ts';
-import type { Namespace } from './namespace.ts';
+import { killNow, type Namespace } from './namespace.ts';
+import type { VrrpMode } from './raftwall-daemon.ts';
 import { waitFor } from './wait.ts';
 
 /** How one firewall's keepalived is set up. */
@@ -11,6 +12,7 @@ export interface KeepalivedOptions {
   /** Where raftwalld finds the FIFO and writes the track file. */
   readonly stateDirectory: string;
   readonly ipv6: boolean;
+  readonly mode: VrrpMode;
   /** Base priority, 1 to 254. Default 100, equal on all nodes. */
   readonly priority?: number;
 }
@@ -70,6 +72,16 @@ export class KeepalivedDaemon {
     );
   }
 
+  /** SIGKILL to all its processes, as a crash: the addresses stay. */
+  async kill(): Promise<void> {
+    const pids = ['vrrp.pid', 'keepalived.pid'].map((name) =>
+      Number(readFileSync(join(this.#options.runDirectory, name), 'utf8')),
+    );
+    killNow(pids);
+    await this.#process?.end('SIGKILL');
+    this.#process = null;
+  }
+
   /** A clean stop: it gives the addresses up. */
   async stop(): Promise<void> {
     await this.#process?.end('SIGTERM');
@@ -82,10 +94,10 @@ export class KeepalivedDaemon {
   }
 }
 
-/** keepalived's configuration for `vrrp.mode: follow`. One statement a line: it ignores what follows
+/** keepalived's configuration for each `vrrp.mode`: the track file adds to the priority, in `strict` a 0 in it is FAULT. One statement a line: it ignores what follows
  * a brace on the same line. */
 function keepalivedConfig(options: KeepalivedOptions & { readonly priority: number }): string {
-  const { stateDirectory, priority } = options;
+  const { stateDirectory, priority, mode } = options;
   const instances: readonly (readonly [string, string, number, string])[] = [
     ['VI_in', 'eth1', 51, `${plan.virtualLeft}/24`],
     ['VI_out', 'eth0', 52, `${plan.virtualRight}/24`],
@@ -103,7 +115,7 @@ function keepalivedConfig(options: KeepalivedOptions & { readonly priority: numb
 }
 track_file ready {
   file "${join(stateDirectory, 'ready')}"
-  weight 20
+  weight ${mode === 'strict' ? '0 reverse' : '20'}
 }
 vrrp_sync_group G1 {
   group {

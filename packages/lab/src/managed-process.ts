@@ -57,6 +57,11 @@ export class ManagedProcess {
     return this.#child.pid ?? 0;
   }
 
+  /** Resolves with its exit code when it ends; null if a signal ended it. */
+  get ended(): Promise<number | null> {
+    return this.#ended;
+  }
+
   /** @throws {ProcessEndedError} If it runs no more. */
   assertRunning(): void {
     if (this.#exited) throw new ProcessEndedError(this.#name, this.#tail.join('\n'));

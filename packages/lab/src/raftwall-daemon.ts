@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { firewallAddresses, plan, virtualAddresses } from './address-plan.ts';
+import type { TlsFiles } from './cluster-authority.ts';
 import { run } from './command.ts';
 import { CommandFailedError, LabError } from './errors.ts';
 import { ManagedProcess } from './managed-process.ts';
@@ -17,11 +18,21 @@ const READ_TIMEOUT_MS = 2000;
 /** Of `raftwall`: not reachable, not ready. */
 const RETRY_EXIT_CODES: ReadonlySet<number | null> = new Set([3, 4]);
 
+/** Which of VRRP and Raft decides who carries the traffic. */
+export type VrrpMode = 'follow' | 'lead' | 'strict';
+
 /** How one firewall's raftwalld is set up. */
 export interface RaftwallOptions {
   readonly index: number;
-  /** Number of members. */
+  /** Number of founding members. */
   readonly members: number;
+  /** A member that has no say before the others have added it. */
+  readonly join: boolean;
+  readonly mode: VrrpMode;
+  /** null: the members trust their link. */
+  readonly tls: TlsFiles | null;
+  /** What its process finds in its environment beside what everybody has. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly runDirectory: string;
   readonly dataDirectory: string;
   readonly stateDirectory: string;
@@ -76,19 +87,24 @@ export class RaftwallDaemon {
     return join(this.#options.runDirectory, 'raftwall.sock');
   }
 
-  /** Writes the configuration and starts; ready is another matter, see {@link waitReady}. */
-  start(namespace: Namespace): void {
-    const { runDirectory, dataDirectory, stateDirectory } = this.#options;
+  /** Writes the configuration and starts; ready is another matter, see {@link waitReady}.
+   * @param isJoining as a member that the others have added; by default as it is set up */
+  start(namespace: Namespace, isJoining = this.#options.join): void {
+    const { runDirectory, dataDirectory, stateDirectory, environment } = this.#options;
     for (const directory of [runDirectory, dataDirectory, stateDirectory]) {
       mkdirSync(directory, { recursive: true });
     }
     const configFile = join(runDirectory, 'raftwall.yaml');
-    writeFileSync(configFile, stringify(raftwallConfig(this.#options, this.#socket)));
+    const options = { ...this.#options, join: isJoining };
+    writeFileSync(configFile, stringify(raftwallConfig(options, this.#socket)));
     const [file = '', ...args] = [
       ...(this.#options.witness ? WITHOUT_CAPABILITIES : []),
       ...[RAFTWALLD, '--config', configFile],
     ];
-    const child = namespace.spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = namespace.spawn(file, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
+    });
     this.#process = new ManagedProcess(child, {
       name: `raftwalld of ${this.id}`,
       logFile: join(runDirectory, 'raftwalld.log'),
@@ -135,6 +151,11 @@ export class RaftwallDaemon {
     return this.#running().end('SIGTERM');
   }
 
+  /** Waits for it to end by itself. @returns the exit code, null if a signal ended it */
+  ended(): Promise<number | null> {
+    return this.#process?.ended ?? Promise.resolve(null);
+  }
+
   /** SIGKILL, as a crash. */
   async kill(): Promise<void> {
     await this.#process?.end('SIGKILL');
@@ -170,20 +191,21 @@ function raftwallConfig(options: RaftwallOptions, socket: string): object {
     node: {
       id: `fw${options.index}`,
       dataDir: options.dataDirectory,
+      join: options.join,
       ...(options.witness ? { witness: true } : {}),
       ...options.node,
     },
-    peers: { insecure: true },
+    peers: options.tls === null ? { insecure: true } : { tls: options.tls },
     api: { socket },
     capture: options.capture,
     kernel: options.kernel,
-    ...(options.witness ? {} : { vrrp: vrrpConfig(options.stateDirectory) }),
+    ...(options.witness ? {} : { vrrp: vrrpConfig(options) }),
   };
 }
 
-function vrrpConfig(stateDirectory: string): object {
+function vrrpConfig({ mode, stateDirectory }: RaftwallOptions): object {
   return {
-    mode: 'follow',
+    mode,
     instance: { group: 'G1' },
     fifo: join(stateDirectory, 'fifo'),
     trackFile: join(stateDirectory, 'ready'),

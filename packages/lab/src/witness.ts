@@ -29,7 +29,8 @@ export class Witness {
       runDirectory: join(options.directory, 'run'),
       stateDirectory: join(options.directory, 'keepalived'),
       dataDirectory: join(options.directory, 'data'),
-      ...{ capture: {}, kernel: {}, node: {} },
+      ...{ capture: {}, kernel: {}, node: {}, environment: {} },
+      ...{ join: false, mode: 'follow', tls: null },
     });
   }
 
