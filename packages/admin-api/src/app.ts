@@ -21,6 +21,7 @@ import { addMemberRoutes } from './routes/members.ts';
 import { addMetricsRoutes } from './routes/metrics.ts';
 import type { RouteContext } from './routes/route-context.ts';
 import { addStatusRoutes } from './routes/status.ts';
+import { addSurveyRoutes } from './routes/survey.ts';
 import { addVerifyRoutes } from './routes/verify.ts';
 import type { App, TypeBoxTypeProvider } from './type-provider.ts';
 
@@ -60,6 +61,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<App> {
   addFlowRoutes(app, dependencies);
   addActivationRoutes(app, dependencies);
   addVerifyRoutes(app, dependencies);
+  addSurveyRoutes(app, dependencies);
   addChangeRoutes(app, dependencies);
   addMemberRoutes(app, dependencies);
   addEventRoutes(app, dependencies);

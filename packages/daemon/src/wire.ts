@@ -19,6 +19,7 @@ import { LocalAddresses } from './addresses.ts';
 import { openCheckpoint } from './checkpoint-opening.ts';
 import type { DaemonConfig } from './config/options.ts';
 import { Failure } from './failure.ts';
+import { readFirewallFacts, readWitnessFacts } from './host-facts.ts';
 import type { Logger } from './logger.ts';
 import { NetlinkKernel } from './netlink-kernel.ts';
 import {
@@ -178,6 +179,7 @@ class WiredNode implements RunningNode {
       clock: this.#clock,
       logger: this.#logger,
       counters: new ReplicatorCounters(),
+      hostFacts: () => readWitnessFacts(this.#config),
     });
     return { member, follow: () => undefined };
   }
@@ -198,6 +200,7 @@ class WiredNode implements RunningNode {
       counters: new ReplicatorCounters(),
       errnoName,
       programOf,
+      hostFacts: () => readFirewallFacts(this.#config, host.addresses.current()),
       state: storage.state,
       table: storage.table,
     });

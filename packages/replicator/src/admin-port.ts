@@ -74,6 +74,23 @@ export interface VerifyReport {
   readonly nodes: readonly VerifyNodeReport[];
 }
 
+/** What a member said of its machine. */
+export interface SurveyNodeReport {
+  readonly node: string;
+  readonly answered: boolean;
+  /** Its wall clock when it answered, in milliseconds; 0 if it did not. */
+  readonly wallClockMs: number;
+  /** Settings by name: `sysctl NAME`, `config KEY`, `ruleset TABLE` (a digest), `helpers`. */
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+/** How every member is set up (rule K15). */
+export interface SurveyReport {
+  /** How long the answers took: wall clocks cannot be compared more closely. */
+  readonly durationMs: number;
+  readonly nodes: readonly SurveyNodeReport[];
+}
+
 /** Thrown by `AdminPort` methods that refuse: `message` is one sentence for people, `code` one word for programs. */
 export interface AdminRefusal extends Error {
   readonly code:
@@ -100,6 +117,8 @@ export interface AdminPort {
   changeMembers(change: MemberChange): Promise<void>;
   /** Compares kernel and table of every member, and the tables; `repair` mends the kernels first. Rejects with an `AdminRefusal`. */
   verify(repair: boolean): Promise<VerifyReport>;
+  /** Asks every member how its machine is set up. Rejects with an `AdminRefusal`. */
+  survey(): Promise<SurveyReport>;
   /** Runs a full reconcile of the kernel and resolves when it is done. */
   reconcile(reason: string): Promise<void>;
   /** Calls back at every change that a watching person would want to see; returns the way to stop. */

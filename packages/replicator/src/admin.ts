@@ -5,6 +5,7 @@ import type {
   FlowQuery,
   FlowView,
   NodeEvent,
+  SurveyReport,
   VerifyReport,
 } from './admin-port.ts';
 import type { AdministeredNode } from './administered-node.ts';
@@ -112,6 +113,14 @@ export class Admin implements AdminPort {
       throw new RefusalError('no-quorum', 'the members cannot be asked without a quorum');
     }
     return verification.run(repair);
+  }
+
+  async survey(): Promise<SurveyReport> {
+    const { consensus, survey } = this.#node.parts;
+    if (!consensus.status().quorum) {
+      throw new RefusalError('no-quorum', 'the members cannot be asked without a quorum');
+    }
+    return survey.run();
   }
 
   reconcile(reason: string): Promise<void> {

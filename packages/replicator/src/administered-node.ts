@@ -5,6 +5,7 @@ import type { DigestWatch } from './digest-watch.ts';
 import type { EventLog } from './event-log.ts';
 import type { Clock, Consensus } from './ports.ts';
 import type { NodeStatus } from './status.ts';
+import type { Survey } from './survey.ts';
 import type { Verification } from './verification.ts';
 
 /** What of a node's status depends on whether it carries traffic at all. */
@@ -33,6 +34,7 @@ export interface AdministeredNode {
   readonly parts: {
     readonly consensus: Consensus;
     readonly verification: Verification;
+    readonly survey: Survey;
     readonly digestWatch: DigestWatch;
   };
   /** @param mode VRRP's, null without VRRP. */

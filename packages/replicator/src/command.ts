@@ -18,6 +18,8 @@ export const CommandKind = {
   verify: 10,
   verified: 11,
   rollCall: 12,
+  survey: 13,
+  surveyed: 14,
 } as const;
 
 /** Flow operations of the active node, in order (rule A1). `operations` is a packed blob of `@raftwall/flow-table`. */
@@ -129,6 +131,24 @@ export interface RollCallCommand {
   readonly node: string;
 }
 
+/** Every member is to say how its machine is set up (rule K15). */
+export interface SurveyCommand {
+  readonly kind: typeof CommandKind.survey;
+  /** Random; the answers carry it. */
+  readonly request: string;
+}
+
+/** A member's answer to a `SurveyCommand`. */
+export interface SurveyedCommand {
+  readonly kind: typeof CommandKind.surveyed;
+  readonly request: string;
+  readonly node: string;
+  /** Its wall clock, for people. */
+  readonly wallClockMs: number;
+  /** `HostFacts.facts`. */
+  readonly facts: Readonly<Record<string, string>>;
+}
+
 export type Command =
   | BatchCommand
   | ActivateCommand
@@ -141,7 +161,9 @@ export type Command =
   | DigestCommand
   | VerifyCommand
   | VerifiedCommand
-  | RollCallCommand;
+  | RollCallCommand
+  | SurveyCommand
+  | SurveyedCommand;
 
 // Arrays in a fixed order, no record structures: bytes must be readable by every process and after every restart.
 const packr = new Packr({ useRecords: false });
@@ -181,6 +203,15 @@ function fieldsOf(command: Command): readonly unknown[] {
       return [command.node, command.comparedIndex, command.records];
     case CommandKind.rollCall:
       return [command.node];
+    case CommandKind.survey:
+      return [command.request];
+    case CommandKind.surveyed:
+      return [
+        command.request,
+        command.node,
+        command.wallClockMs,
+        Object.entries(command.facts).flat(),
+      ];
     case CommandKind.verify:
       return [command.request, command.repair ? 1 : 0];
     case CommandKind.verified: {
@@ -276,6 +307,14 @@ function commandOf(read: FieldReader): Command {
       };
     case CommandKind.rollCall:
       return { kind, node: read.text('node') };
+    default:
+      return questionOf(kind, read);
+  }
+}
+
+/** What is asked of every member, and the answers. */
+function questionOf(kind: number, read: FieldReader): Command {
+  switch (kind) {
     case CommandKind.verify:
       return { kind, request: read.text('request'), repair: read.integer('repair') === 1 };
     case CommandKind.verified:
@@ -288,9 +327,25 @@ function commandOf(read: FieldReader): Command {
         different: read.integer('different'),
         ranges: read.bytes('ranges'),
       };
+    case CommandKind.survey:
+      return { kind, request: read.text('request') };
+    case CommandKind.surveyed:
+      return {
+        kind,
+        request: read.text('request'),
+        node: read.text('node'),
+        wallClockMs: read.integer('wallClockMs'),
+        facts: pairsOf(read.texts('facts')),
+      };
     default:
       throw new CommandFormatError(`unknown kind ${kind}`);
   }
+}
+
+/** Names and values by turns. */
+function pairsOf(texts: readonly string[]): Readonly<Record<string, string>> {
+  const names = texts.filter((_, position) => position % 2 === 0);
+  return Object.fromEntries(names.map((name, i) => [name, texts[2 * i + 1] ?? '']));
 }
 
 /** Reads the fields of a command one after the other and says which one is wrong. */

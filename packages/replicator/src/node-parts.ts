@@ -7,6 +7,7 @@ import type { ReplicatorOptions } from './options.ts';
 import type { Consensus } from './ports.ts';
 import type { ReplicatorDependencies } from './replicator-dependencies.ts';
 import { RollCall } from './roll-call.ts';
+import { Survey } from './survey.ts';
 import type { TrafficGroup } from './traffic-group.ts';
 import { Verification, type VerificationDependencies } from './verification.ts';
 
@@ -17,6 +18,7 @@ export interface NodeParts {
   readonly foreignDeletes: ForeignDeletes;
   readonly digestWatch: DigestWatch;
   readonly verification: Verification;
+  readonly survey: Survey;
   readonly announcer: Announcer;
   readonly rollCall: RollCall;
 }
@@ -55,6 +57,7 @@ export function makeNodeParts(options: ReplicatorOptions, context: NodePartsCont
       { node, kernelIncarnation, answerMs: options.activity.rollCallMs },
       context,
     ),
+    survey: new Survey({ ...checks, node }, context),
     verification: new Verification(
       { ...checks, node },
       {

@@ -184,6 +184,8 @@ export interface ChecksOptions {
   readonly digestIntervalMs: number;
   /** How long a verification waits for members that do not answer. */
   readonly answerMs: number;
+  /** The same of a survey, whose answers take a member far less time. */
+  readonly surveyMs: number;
   /** Differences that a verification finds are looked at once more after so long. */
   readonly settleMs: number;
 }
@@ -191,6 +193,7 @@ export interface ChecksOptions {
 export const checksDefaults: ChecksOptions = {
   digestIntervalMs: 10_000,
   answerMs: 60_000,
+  surveyMs: 15_000,
   settleMs: 1_500,
 };
 

@@ -167,6 +167,14 @@ export interface AddressSource {
   onChange(listener: () => void): void;
 }
 
+/** How a machine is set up, as far as all members should be set up alike (rule K15). */
+export interface HostFacts {
+  /** Its wall clock when it was read, in milliseconds. */
+  readonly wallClockMs: number;
+  /** Values by name, at most a few kilobytes; what is long stands as a digest. */
+  readonly facts: Readonly<Record<string, string>>;
+}
+
 /** Monotonic time and timers, so that tests decide about time. */
 export interface Clock {
   nowMs(): number;

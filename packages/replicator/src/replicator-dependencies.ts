@@ -1,7 +1,15 @@
 import type { FlowTable } from '@raftwall/flow-table';
 import type { ClusterState } from './cluster-state.ts';
 import type { ReplicatorCounters } from './metrics.ts';
-import type { Activity, AddressSource, Clock, Kernel, Logger, ReadinessSink } from './ports.ts';
+import type {
+  Activity,
+  AddressSource,
+  Clock,
+  HostFacts,
+  Kernel,
+  Logger,
+  ReadinessSink,
+} from './ports.ts';
 
 /** How VRRP and this node speak of one traffic group. */
 export interface GroupPorts {
@@ -20,6 +28,8 @@ export interface ReplicatorDependencies {
   readonly errnoName: (errno: number) => string;
   /** Name of the program behind a netlink port id, if it still lives (rule K16). */
   readonly programOf: (portId: number) => string | null;
+  /** What this machine says of itself, for comparison with the others' (rule K15). */
+  readonly hostFacts: () => Promise<HostFacts>;
   readonly state: ClusterState;
   readonly table: FlowTable;
 }

@@ -10,6 +10,8 @@ import type {
   HandoverCommand,
   ReleaseCommand,
   RollCallCommand,
+  SurveyCommand,
+  SurveyedCommand,
   VerifiedCommand,
   VerifyCommand,
 } from './command.ts';
@@ -186,6 +188,14 @@ export class Replicator implements AppliedListener, AdministeredNode {
 
   onVerified(command: VerifiedCommand): void {
     this.#parts?.verification.onVerified(command);
+  }
+
+  onSurvey(command: SurveyCommand, index: number): void {
+    this.#parts?.survey.onSurvey(command, index);
+  }
+
+  onSurveyed(command: SurveyedCommand): void {
+    this.#parts?.survey.onSurveyed(command);
   }
 
   onFlowTouched(slot: number): void {

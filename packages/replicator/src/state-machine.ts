@@ -33,6 +33,8 @@ import {
   type HandoverCommand,
   type ReleaseCommand,
   type RollCallCommand,
+  type SurveyCommand,
+  type SurveyedCommand,
   type VerifiedCommand,
   type VerifyCommand,
 } from './command.ts';
@@ -50,6 +52,8 @@ export interface AppliedListener {
   onVerify(command: VerifyCommand, index: number): void;
   onVerified(command: VerifiedCommand): void;
   onRollCall(command: RollCallCommand, index: number): void;
+  onSurvey(command: SurveyCommand, index: number): void;
+  onSurveyed(command: SurveyedCommand): void;
   /** A row was created, replaced (another life of the tuple) or changed, by a batch of that node. */
   onFlowChanged(slot: number, replaced: boolean, source: string): void;
   /** Only the remaining time of a row has changed. */
@@ -199,6 +203,12 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
         return accepted;
       case CommandKind.rollCall:
         listener.onRollCall(command, index);
+        return accepted;
+      case CommandKind.survey:
+        listener.onSurvey(command, index);
+        return accepted;
+      case CommandKind.surveyed:
+        listener.onSurveyed(command);
         return accepted;
       case CommandKind.verified:
         listener.onVerified(command);

@@ -8,6 +8,8 @@ import type {
   DigestCommand,
   ReleaseCommand,
   RollCallCommand,
+  SurveyCommand,
+  SurveyedCommand,
   VerifiedCommand,
   VerifyCommand,
 } from './command.ts';
@@ -17,8 +19,9 @@ import { heirs } from './heirs.ts';
 import { HolderWatch } from './holder-watch.ts';
 import type { ReplicatorCounters } from './metrics.ts';
 import type { ActivityOptions, ChecksOptions, GroupOptions } from './options.ts';
-import type { Clock, Consensus, Logger } from './ports.ts';
+import type { Clock, Consensus, HostFacts, Logger } from './ports.ts';
 import type { AppliedListener } from './state-machine.ts';
+import { Survey } from './survey.ts';
 import { Verification } from './verification.ts';
 
 const tickMs = 100;
@@ -41,6 +44,7 @@ export interface WitnessDependencies {
   readonly counters: ReplicatorCounters;
   readonly state: ClusterState;
   readonly table: FlowTable;
+  readonly hostFacts: () => Promise<HostFacts>;
 }
 
 interface Parts {
@@ -48,6 +52,7 @@ interface Parts {
   readonly announcer: Announcer;
   readonly digestWatch: DigestWatch;
   readonly verification: Verification;
+  readonly survey: Survey;
 }
 
 /**
@@ -162,6 +167,14 @@ export class Witness implements AppliedListener, AdministeredNode {
     this.#parts?.verification.onVerified(command);
   }
 
+  onSurvey(command: SurveyCommand, index: number): void {
+    this.#parts?.survey.onSurvey(command, index);
+  }
+
+  onSurveyed(command: SurveyedCommand): void {
+    this.#parts?.survey.onSurveyed(command);
+  }
+
   /** Whoever calls waits for everybody in contact, a witness too. */
   onRollCall(_command: RollCallCommand): void {
     this.#parts?.announcer.onRollCall();
@@ -212,6 +225,7 @@ export class Witness implements AppliedListener, AdministeredNode {
         { node, intervalMs: checks.digestIntervalMs },
         { ...context, isActive: () => false },
       ),
+      survey: new Survey({ ...checks, node }, context),
       verification: new Verification(
         { ...checks, node },
         {

@@ -7,6 +7,7 @@ import type {
   MemberStatus,
   NodeEvent,
   NodeStatus,
+  SurveyReport,
   VerifyReport,
 } from '@raftwall/replicator';
 import { BadAnswerError, RefusedError } from './errors.ts';
@@ -68,6 +69,11 @@ export class AdminClient {
   async verify({ repair = false }: { readonly repair?: boolean } = {}): Promise<VerifyReport> {
     const method = repair ? 'POST' : 'GET';
     return (await this.#object({ method, path: '/v1/verify' })) as unknown as VerifyReport;
+  }
+
+  /** Resolves when every member has said how it is set up, or does not answer. */
+  async survey(): Promise<SurveyReport> {
+    return (await this.#object({ path: '/v1/survey' })) as unknown as SurveyReport;
   }
 
   /** Resolves when the target leads. */

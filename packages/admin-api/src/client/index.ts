@@ -7,6 +7,8 @@ export type {
   MemberStatus,
   NodeEvent,
   NodeStatus,
+  SurveyNodeReport,
+  SurveyReport,
   TupleView,
   VerifyReport,
 } from '@raftwall/replicator';

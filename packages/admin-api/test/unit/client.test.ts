@@ -75,6 +75,7 @@ describe('the client over a Unix socket', () => {
     expect(await client().members()).toEqual(node.current.members);
     expect(await client().activations()).toEqual(node.activations());
     expect(await client().verify()).toEqual(node.report);
+    expect(await client().survey()).toEqual(node.surveyed);
     expect(await client().readiness()).toEqual({ ready: true, reason: null });
     const metrics = await client().metrics();
     expect(metrics).toContain('raftwall_flows 2');

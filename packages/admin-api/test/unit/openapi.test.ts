@@ -47,6 +47,7 @@ it('the document names every route with its answers', async () => {
     'get /v1/flows 200,default',
     'get /v1/members 200,default',
     'get /v1/status 200,default',
+    'get /v1/survey 200,default',
     'get /v1/verify 200,default',
     'post /v1/members/add 200,default',
     'post /v1/members/promote 200,default',

@@ -14,7 +14,13 @@ import {
   reconcilerDefaults,
   roomDefaults,
 } from '../../src/options.ts';
-import type { Consensus, ConsensusStatus, MemberChange, VrrpState } from '../../src/ports.ts';
+import type {
+  Consensus,
+  ConsensusStatus,
+  HostFacts,
+  MemberChange,
+  VrrpState,
+} from '../../src/ports.ts';
 import { Replicator } from '../../src/replicator.ts';
 import { ReplicatedStateMachine } from '../../src/state-machine.ts';
 import { Witness } from '../../src/witness.ts';
@@ -87,6 +93,8 @@ export class FakeNode implements Consensus {
   trackFile = -1;
   kernelIncarnation = 'boot-1';
   addresses: string[] = [];
+  /** What its machine says of itself; null: it cannot be read. */
+  facts: Record<string, string> | null = {};
   /** What was logged as a warning, the message among its details. */
   readonly warnings: object[] = [];
   counters = new ReplicatorCounters();
@@ -145,6 +153,7 @@ export class FakeNode implements Consensus {
       counters: this.counters,
       state: this.state,
       table: this.table,
+      hostFacts: () => this.#hostFacts(),
     });
     return this.witness;
   }
@@ -169,8 +178,15 @@ export class FakeNode implements Consensus {
       errnoName: (errno) => (errno === 17 ? 'EEXIST' : `errno ${errno}`),
       state: this.state,
       table: this.table,
+      hostFacts: () => this.#hostFacts(),
     });
     return this.replicator;
+  }
+
+  #hostFacts(): Promise<HostFacts> {
+    const { facts } = this;
+    if (facts === null) return Promise.reject(new Error('unreadable'));
+    return Promise.resolve({ wallClockMs: 1_700_000_000_000, facts });
   }
 
   /** The daemon dies; what is applied is in its checkpoint, its memory of the kernel is not. */
