@@ -49,6 +49,13 @@ export class Lease {
     return nowMs - this.#startMs < this.#options.durationMs;
   }
 
+  /** Milliseconds since the newest round that a quorum has answered was sent; infinite without one in this term. */
+  ageMs(rounds: LeaseRounds | null, nowMs: number): number {
+    if (rounds === null || rounds.term !== this.#term) return Number.POSITIVE_INFINITY;
+    this.#confirm(rounds.confirmed);
+    return nowMs - this.#startMs;
+  }
+
   #begin(term: Term): void {
     this.#term = term;
     this.#sent = [];

@@ -219,6 +219,15 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
   }
 
   /**
+   * Milliseconds, by the clock, since this leader sent the newest heartbeats that a quorum has answered: until the smallest
+   * election timeout has passed nobody else leads, unless this leader asked somebody to take over. Infinite on other
+   * members, and without the option `leaseDriftMax`, which makes the others keep that promise.
+   */
+  get quorumAgeMs(): number {
+    return this.#stopped === null ? this.#requests.quorumAgeMs : Number.POSITIVE_INFINITY;
+  }
+
+  /**
    * Moves leadership to a voter, from any member; resolves when it is seen to lead.
    *
    * @throws {TransferFailedError} If that did not happen within two election timeouts.

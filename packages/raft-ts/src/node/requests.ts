@@ -115,6 +115,12 @@ export class Requests<R> {
     });
   }
 
+  /** See `RaftNode.quorumAgeMs`. */
+  get quorumAgeMs(): number {
+    const { core, clock } = this.#dependencies;
+    return this.#lease?.ageMs(core.leaseRounds, clock.nowMs()) ?? Number.POSITIVE_INFINITY;
+  }
+
   #timed(client: Settler<R>, metrics: RaftMetrics): Settler<R> {
     const { clock } = this.#dependencies;
     const startMs = clock.nowMs();

@@ -47,6 +47,24 @@ describe('B27 a lease survives a transfer or a pause', () => {
     expect(await leaseRead(cluster, leader)).toBe(commitIndex);
   });
 
+  it('the age of the last word of a quorum grows from when it was asked for, on the leader alone', async () => {
+    const cluster = new ClockedCluster(ids, options);
+    const leader = await cluster.elect();
+    await cluster.run(200);
+    expect(leader.node.quorumAgeMs).toBeLessThan(100);
+    const others = [...cluster.members.values()].filter((member) => member !== leader);
+    expect(others.map(({ node }) => node.quorumAgeMs)).toEqual([Infinity, Infinity]);
+    cluster.drop = (message) => message.to === leader.id;
+    // Answers that are on their way arrive.
+    await cluster.run(20);
+    const before = leader.node.quorumAgeMs;
+    await cluster.run(150);
+    expect(leader.node.quorumAgeMs - before).toBeGreaterThanOrEqual(145);
+    expect(leader.node.quorumAgeMs - before).toBeLessThanOrEqual(155);
+    await leader.node.close();
+    expect(leader.node.quorumAgeMs).toBe(Infinity);
+  });
+
   it('the time of a lease begins when its heartbeats are sent, not when they are answered', async () => {
     const cluster = new ClockedCluster(ids, options);
     const leader = await cluster.elect();
