@@ -27,6 +27,8 @@ export interface ActivationDependencies {
   readonly logger: Logger;
   /** Makes sure whose kernels live; resolves with the log index behind which that is known (rule K9). */
   readonly callRoll: () => Promise<number>;
+  /** Whether this node is fit to lead. */
+  readonly mayLead: () => boolean;
   /** First sign of MASTER: from now on the applier only adds (rule K8). */
   readonly onMastering: () => void;
   /** Own activation is applied: bring the kernel up to `index`, then call back. */
@@ -281,9 +283,9 @@ export class Activation {
   }
 
   async #askForLeadership(epoch: number, afterMs: number): Promise<void> {
-    const { consensus, logger } = this.#dependencies;
+    const { consensus, logger, mayLead } = this.#dependencies;
     let nextMs = this.#options.leadershipAfterMs;
-    if (consensus.status().role !== 'leader') {
+    if (consensus.status().role !== 'leader' && mayLead()) {
       try {
         await consensus.transferLeadership(this.#options.node);
       } catch (error) {

@@ -101,10 +101,10 @@ export class Admin implements AdminPort {
         `the kernel of ${target} is not level with the table yet`,
       );
     }
-    if (this.#options.vrrpMode !== null) {
-      for (const { name } of options.groups) await this.#moveAddress(name, target);
+    if (dependencies.state.member(target)?.ready !== true) {
+      throw new RefusalError('not-ready', `${target} is not ready; its own status says why`);
     }
-    await this.#moveLeadership(target);
+    await this.#move(options.groups, target);
   }
 
   async verify(repair: boolean): Promise<VerifyReport> {
@@ -146,14 +146,37 @@ export class Admin implements AdminPort {
     return this.#node.events.onEvent(listener);
   }
 
-  /** Every other member steps back until the target is MASTER and its activation is applied. */
-  async #moveAddress(group: string, target: string): Promise<void> {
+  /** Who has authority moves first: VRRP in `follow`, leadership in the other modes. */
+  async #move(groups: readonly { readonly name: string }[], target: string): Promise<void> {
+    const { vrrpMode } = this.#options;
+    if (vrrpMode === 'follow') {
+      for (const { name } of groups) {
+        if (!this.#isActive(name, target)) await this.#announceHandover(name, target);
+        await this.#untilActive(name, target);
+      }
+    }
+    if (vrrpMode === 'lead') {
+      for (const { name } of groups) await this.#announceHandover(name, target);
+    }
+    await this.#moveLeadership(target);
+    if (vrrpMode === null) return;
+    for (const { name } of groups) await this.#untilActive(name, target);
+  }
+
+  #isActive(group: string, node: string): boolean {
     const { state } = this.#node.dependencies;
-    const { consensus } = this.#node.parts;
-    if (state.group(group).node === target && !state.group(group).released) return;
-    await consensus.propose(encodeCommand({ kind: CommandKind.handover, group, target }));
-    await this.#until(
-      () => state.group(group).node === target && !state.group(group).released,
+    return state.group(group).node === node && !state.group(group).released;
+  }
+
+  /** `follow`: the others step back. `lead`: nobody waits to see whether the new leadership lasts. */
+  async #announceHandover(group: string, target: string): Promise<void> {
+    const command = encodeCommand({ kind: CommandKind.handover, group, target });
+    await this.#node.parts.consensus.propose(command);
+  }
+
+  #untilActive(group: string, target: string): Promise<void> {
+    return this.#until(
+      () => this.#isActive(group, target),
       `${target} did not become the active node; is keepalived running there?`,
     );
   }
@@ -188,6 +211,11 @@ export class Admin implements AdminPort {
 
   #memberStatus(member: ConsensusMember): MemberStatus {
     const known = this.#node.dependencies.state.member(member.id);
-    return { ...member, level: known?.level ?? false, witness: isWitness(known) };
+    return {
+      ...member,
+      level: known?.level ?? false,
+      ready: known?.ready ?? false,
+      witness: isWitness(known),
+    };
   }
 }

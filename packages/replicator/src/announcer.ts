@@ -18,8 +18,8 @@ export interface AnnouncerDependencies {
 }
 
 /**
- * Commits what the others must know of this node: its own addresses (rule K1), its kernel's incarnation, and that this
- * kernel is level (rule K9). It compares what is committed with what is so, again and
+ * Commits what the others must know of this node: its own addresses (rule K1), whether it is ready, its kernel's
+ * incarnation, and that this kernel is level (rule K9). It compares what is committed with what is so, again and
  * again: nothing depends on one proposal.
  */
 export class Announcer {
@@ -60,19 +60,22 @@ export class Announcer {
     if (!consensus.status().quorum) return;
     const known = state.member(node);
     const own = this.#ownAddresses(addresses.current());
+    const ready = isReady();
     const isNew =
-      known?.kernelIncarnation !== kernelIncarnation || !sameTexts(known.addresses, own);
+      known?.kernelIncarnation !== kernelIncarnation ||
+      known.ready !== ready ||
+      !sameTexts(known.addresses, own);
     if (isNew || this.#isAsked) {
       this.once('member', async () => {
         this.#isAsked = false;
         const kind = CommandKind.member;
-        const command = encodeCommand({ kind, node, addresses: own, kernelIncarnation });
+        const command = encodeCommand({ kind, node, addresses: own, kernelIncarnation, ready });
         await consensus.propose(command).catch((error) => {
           this.#isAsked = true;
           throw error;
         });
       });
-    } else if (!known.level && isReady()) {
+    } else if (!known.level && ready) {
       this.#propose('level', { kind: CommandKind.level, node, kernelIncarnation });
     }
   }

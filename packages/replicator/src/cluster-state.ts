@@ -41,6 +41,8 @@ export interface MemberState {
   readonly kernelIncarnation: string;
   /** That kernel was level with the table at least once. */
   readonly level: boolean;
+  /** It said last that it may take the virtual address over. */
+  readonly ready: boolean;
   /** Log index at which it last named its kernel; 0: not known. */
   readonly announcedIndex: number;
 }
@@ -194,6 +196,7 @@ export class ClusterState {
       addresses: command.addresses,
       kernelIncarnation: command.kernelIncarnation,
       level: sameKernel && known.level,
+      ready: command.ready,
       announcedIndex: index,
     });
     return accepted;
@@ -234,9 +237,8 @@ export class ClusterState {
   }
 
   #markLevel(node: string, kernelIncarnation: string): void {
-    const { addresses = [], announcedIndex = 0 } = this.#members.get(node) ?? {};
-    const level = true;
-    this.#members.set(node, { id: node, addresses, kernelIncarnation, level, announcedIndex });
+    const known = { addresses: [], announcedIndex: 0, ready: false, ...this.#members.get(node) };
+    this.#members.set(node, { ...known, id: node, kernelIncarnation, level: true });
   }
 
   /** Becomes what a snapshot holds; `other` is not used afterwards. */
@@ -270,6 +272,7 @@ export class ClusterState {
       m.kernelIncarnation,
       m.level,
       m.announcedIndex,
+      m.ready,
     ]);
     const hasExpectations = this.expectations.size > 0;
     return new Packr({ useRecords: false }).pack([
@@ -320,8 +323,15 @@ export class ClusterState {
           nextSequence,
         });
       }
-      for (const [id, addresses, kernelIncarnation, level, announcedIndex = 0] of members) {
-        state.#members.set(id, { id, addresses, kernelIncarnation, level, announcedIndex });
+      for (const [
+        id,
+        addresses,
+        kernelIncarnation,
+        level,
+        announcedIndex = 0,
+        ready = false,
+      ] of members) {
+        state.#members.set(id, { id, addresses, kernelIncarnation, level, announcedIndex, ready });
       }
     } catch (cause) {
       if (cause instanceof ClusterStateFormatError) throw cause;

@@ -56,12 +56,14 @@ export interface ReleaseCommand {
   readonly reason: 'left' | 'lost';
 }
 
-/** A member's own addresses (rule K1) and its kernel's incarnation (rule K9). */
+/** A member's own addresses (rule K1), its kernel's incarnation (rule K9), and whether it is ready. */
 export interface MemberCommand {
   readonly kind: typeof CommandKind.member;
   readonly node: string;
   readonly addresses: readonly string[];
   readonly kernelIncarnation: string;
+  /** It may take the virtual address over, as far as it knows. */
+  readonly ready: boolean;
 }
 
 /** The kernel of that incarnation is level with the table (rule K9). */
@@ -79,7 +81,7 @@ export interface AliveCommand {
   readonly node: string;
 }
 
-/** Every member but the target steps back so that the virtual address moves to the target (design, section 7). */
+/** A person moves the virtual address to the target (design, section 7): in `follow` every other member steps back for it. */
 export interface HandoverCommand {
   readonly kind: typeof CommandKind.handover;
   readonly group: string;
@@ -190,7 +192,7 @@ function fieldsOf(command: Command): readonly unknown[] {
     case CommandKind.release:
       return [command.group, command.node, command.epoch, command.reason];
     case CommandKind.member:
-      return [command.node, command.addresses, command.kernelIncarnation];
+      return [command.node, command.addresses, command.kernelIncarnation, command.ready ? 1 : 0];
     case CommandKind.level:
       return [command.node, command.kernelIncarnation];
     case CommandKind.alive:
@@ -284,6 +286,7 @@ function commandOf(read: FieldReader): Command {
         node: read.text('node'),
         addresses: read.texts('addresses'),
         kernelIncarnation: read.text('kernelIncarnation'),
+        ready: read.integer('ready', 0) === 1,
       };
     case CommandKind.level:
       return { kind, node: read.text('node'), kernelIncarnation: read.text('kernelIncarnation') };

@@ -37,6 +37,7 @@ export interface GroupContext extends NodeContext, GroupPorts {
   readonly promotion: Promotion;
   readonly truth: ReconcilerDependencies['truth'];
   readonly mayClean: () => boolean;
+  readonly mayLead: () => boolean;
   readonly obstacle: () => string | null;
   readonly onActive: (epoch: number) => void;
   readonly onInactive: (yielded: boolean) => void;
@@ -139,6 +140,7 @@ function makeActivation(
       ...context,
       state: () => context.state,
       callRoll: () => context.rollCall.run(),
+      mayLead: context.mayLead,
       onMastering: () => context.applier.setMode('addOnly'),
       promote: () => context.promotion.run(),
       beforeRelease: () => capture.flushAll(),

@@ -2,7 +2,7 @@ import { type ClusterState, isWitness } from './cluster-state.ts';
 import type { ConsensusMember, ConsensusStatus } from './ports.ts';
 
 /**
- * The members that may lead in this one's place, the best first: level ones before others, among them one that carries traffic,
+ * The members that may lead in this one's place, the best first: ready ones, then level ones before others, among them one that carries traffic,
  * then who has most of the log. A witness is none: it would only give leadership away again (rules V4, V10).
  */
 export function heirs(
@@ -12,6 +12,7 @@ export function heirs(
 ): readonly string[] {
   const holders = new Set(state.groups().map(({ released, node }) => (released ? null : node)));
   const rank = ({ id, matchIndex }: ConsensusMember): readonly number[] => [
+    Number(state.member(id)?.ready === true),
     Number(state.member(id)?.level === true),
     Number(holders.has(id)),
     matchIndex ?? 0,

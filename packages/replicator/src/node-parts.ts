@@ -2,6 +2,7 @@ import { Announcer } from './announcer.ts';
 import { DigestWatch } from './digest-watch.ts';
 import type { EventLog } from './event-log.ts';
 import { ForeignDeletes } from './foreign-deletes.ts';
+import { HolderFirst } from './holder-first.ts';
 import { HooksWatch } from './hooks-watch.ts';
 import type { ReplicatorOptions } from './options.ts';
 import type { Consensus } from './ports.ts';
@@ -21,6 +22,7 @@ export interface NodeParts {
   readonly survey: Survey;
   readonly announcer: Announcer;
   readonly rollCall: RollCall;
+  readonly holderFirst: HolderFirst;
 }
 
 type Inspect = VerificationDependencies['inspect'];
@@ -52,6 +54,13 @@ export function makeNodeParts(options: ReplicatorOptions, context: NodePartsCont
   return {
     consensus: context.consensus,
     foreignDeletes: new ForeignDeletes(context),
+    holderFirst: new HolderFirst(
+      {
+        ...{ node, vrrpMode: options.vrrpMode, handoverMs: options.activity.handoverMs },
+        group: options.groups[0]!.name,
+      },
+      context,
+    ),
     hooksWatch: new HooksWatch(options.hooks, context),
     rollCall: new RollCall(
       { node, kernelIncarnation, answerMs: options.activity.rollCallMs },

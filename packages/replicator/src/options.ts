@@ -137,6 +137,9 @@ export const reconcilerDefaults: ReconcilerOptions = {
   deletesMax: 100_000,
 };
 
+/** Who decides where the virtual address is: VRRP, the Raft leader, or only a leader with a live quorum. */
+export type VrrpMode = 'follow' | 'lead' | 'strict';
+
 export interface ActivityOptions {
   /** The active node asks for leadership after so much activity (rule A5), and twice as late after each refusal. */
   readonly leadershipAfterMs: number;
@@ -146,6 +149,10 @@ export interface ActivityOptions {
   readonly holderLostMs: number;
   /** How long members step back for a planned hand-over. */
   readonly handoverMs: number;
+  /** In `strict` a leader may hold the address for so long after it sent heartbeats that a quorum answered (rule V8). */
+  readonly leaseMs: number;
+  /** In `strict` a leader that was deposed within its lease keeps its word for so long (rule V8). */
+  readonly handoverGraceMs: number;
   /** A node that leaves in order waits so long for another one to take over (rule V4). */
   readonly leaveMs: number;
   /** How long members in contact are waited for to name their kernels (rule K9). */
@@ -159,6 +166,8 @@ export const activityDefaults: ActivityOptions = {
   aliveIntervalMs: 2_000,
   holderLostMs: 600,
   handoverMs: 3_000,
+  leaseMs: 240,
+  handoverGraceMs: 100,
   leaveMs: 5_000,
   rollCallMs: 2_000,
   retryMs: 50,
@@ -171,12 +180,15 @@ export interface ReadinessOptions {
   readonly quorumLostMs: number;
   /** A node that starts as MASTER keeps VRRP's opinion of it for so long (rule V3). */
   readonly deadlineMs: number;
+  /** Pause between two signs of life of the daemon, by which keepalived knows that it runs (rule V3). */
+  readonly signOfLifeMs: number;
 }
 
 export const readinessDefaults: ReadinessOptions = {
   askIntervalMs: 100,
   quorumLostMs: 3_000,
   deadlineMs: 15_000,
+  signOfLifeMs: 500,
 };
 
 export interface ChecksOptions {
@@ -210,8 +222,8 @@ export interface ReplicatorOptions {
   /** At least one; the same on all members (rule A6). */
   readonly groups: readonly GroupOptions[];
   readonly kernelIncarnation: string;
-  /** Whether VRRP moves an address; without it activity follows leadership. */
-  readonly vrrp: boolean;
+  /** How VRRP moves an address; null without it: activity follows leadership. */
+  readonly vrrpMode: VrrpMode | null;
   readonly domain: DomainOptions;
   readonly capture: CaptureOptions;
   readonly applier: ApplierOptions;

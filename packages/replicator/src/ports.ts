@@ -141,6 +141,11 @@ export interface Consensus {
   /** On the leader only; resolves when the change is committed. Rejects with one sentence on why it is not. */
   changeMembers(change: MemberChange): Promise<void>;
   status(): ConsensusStatus;
+  /**
+   * On the leader, milliseconds since it sent the newest heartbeats that a quorum has answered; infinite on others, and
+   * where no mode needs it.
+   */
+  quorumAgeMs(): number;
   /** Calls back when role, leader or quorum may have changed. */
   onChange(listener: () => void): void;
 }
@@ -158,6 +163,9 @@ export interface Activity {
 /** Tells VRRP whether this node may hold the virtual address. */
 export interface ReadinessSink {
   set(value: 0 | 1 | 2): void;
+  /** Says that the daemon runs (rule V3). */
+  renew(): void;
+  /** As VRRP reads it now. */
   readonly value: number;
 }
 

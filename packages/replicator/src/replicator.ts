@@ -166,6 +166,7 @@ export class Replicator implements AppliedListener, AdministeredNode {
   }
 
   onHandover(command: HandoverCommand, index: number): void {
+    this.#parts?.holderFirst.pause();
     this.#group(command.group)?.onHandover(command, index);
   }
 
@@ -274,11 +275,12 @@ export class Replicator implements AppliedListener, AdministeredNode {
   /** Everything that is decided from levels, at a pace: nothing depends on having seen an edge. */
   #tick(): void {
     if (this.#stopped) return;
-    const { announcer, hooksWatch, digestWatch } = this.parts;
+    const { announcer, hooksWatch, digestWatch, holderFirst } = this.parts;
     this.#seekLiving();
     announcer.check();
     hooksWatch.check();
     digestWatch.check();
+    holderFirst.check();
     for (const group of this.groups) group.check();
   }
 

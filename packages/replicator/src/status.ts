@@ -65,6 +65,8 @@ export interface MemberStatus {
   readonly reachable: boolean;
   /** Whether the member committed that its kernel is level (rule K9). */
   readonly level: boolean;
+  /** Whether it said last that it may take the virtual address over. */
+  readonly ready: boolean;
   readonly witness: boolean;
 }
 

@@ -1,5 +1,6 @@
 import type { ExpectationFields, FlowFields } from '@raftwall/flow-table';
 import { Applier } from './applier.ts';
+import { claimOf } from './claim.ts';
 import type { GroupState, Outcome } from './cluster-state.ts';
 import type { ActivateCommand, BatchCommand, HandoverCommand, ReleaseCommand } from './command.ts';
 import { Domain } from './domain.ts';
@@ -68,7 +69,7 @@ export class TrafficGroup {
       reconciler: () => this.parts.reconciler,
     });
     this.#report = new VrrpReport(
-      { handoverMs: options.activity.handoverMs, deadlineMs: options.readiness.deadlineMs },
+      { ...options.activity, ...options.readiness, mode: options.vrrpMode },
       { sink: ports.readinessSink, clock, logger, counters },
     );
   }
@@ -100,13 +101,15 @@ export class TrafficGroup {
       promotion: this.#promotion,
       truth: () => this.#truth(),
       mayClean: () => this.#mayClean(),
+      mayLead: () => this.parts.readiness.ready,
       obstacle: () => this.#obstacle(),
       onActive: (epoch) => this.#onActive(epoch),
       onInactive: (yielded) => this.#onInactive(yielded),
       onReadiness: (ready) => this.#onReadiness(ready),
     });
     ports.activity.onChange(() => this.#onVrrp());
-    this.#report.start(ports.activity.state === 'MASTER');
+    const claim = claimOf(this.#options.vrrpMode, this.#options.activity, node);
+    this.#report.start(ports.activity.state === 'MASTER', claim);
   }
 
   /** From now on the node may become active. */
@@ -132,6 +135,7 @@ export class TrafficGroup {
 
   stop(): void {
     this.#stopped = true;
+    this.#report.stop();
     this.#parts?.activation.stop();
     this.#parts?.capture.stop();
     this.#parts?.schedule.stop();
@@ -154,6 +158,7 @@ export class TrafficGroup {
     schedule.noteMaster(this.activity.state === 'MASTER');
     schedule.check();
     this.#showReadiness();
+    this.#report.signLife();
   }
 
   // What the log decided of this group, in log order.
@@ -190,9 +195,8 @@ export class TrafficGroup {
   }
 
   onHandover(command: HandoverCommand, index: number): void {
-    if (command.target === this.#options.node || index <= this.#livingAfterIndex) return;
-    this.#report.stepBack();
-    this.#showReadiness();
+    if (index <= this.#livingAfterIndex) return;
+    this.#report.handover(command.target === this.#options.node);
   }
 
   onFlowTouched(slot: number): void {
@@ -247,7 +251,7 @@ export class TrafficGroup {
     const { members, quorum } = this.parts.consensus.status();
     return (
       quorum &&
-      this.#options.vrrp &&
+      this.#options.vrrpMode !== null &&
       members.some(
         ({ id, reachable }) => id !== this.#options.node && reachable && state.member(id)?.level,
       )
@@ -339,6 +343,6 @@ export class TrafficGroup {
   #showReadiness(): void {
     if (this.#parts === null) return;
     const { readiness, activation } = this.#parts;
-    this.#report.show(readiness.ready, activation.splitVip);
+    this.#report.show({ ready: readiness.ready, secondMaster: activation.splitVip });
   }
 }

@@ -1,11 +1,16 @@
+import type { Claim, TrackValue } from './claim.ts';
 import { countBy, type ReplicatorCounters } from './metrics.ts';
+import type { VrrpMode } from './options.ts';
 import type { Clock, Logger, ReadinessSink } from './ports.ts';
 
 export interface VrrpReportOptions {
+  readonly mode: VrrpMode | null;
   /** How long the members step back for a planned hand-over. */
   readonly handoverMs: number;
   /** A node that starts as MASTER keeps VRRP's opinion of it for so long. */
   readonly deadlineMs: number;
+  /** Pause between two signs of life. */
+  readonly signOfLifeMs: number;
 }
 
 export interface VrrpReportDependencies {
@@ -15,30 +20,56 @@ export interface VrrpReportDependencies {
   readonly counters: ReplicatorCounters;
 }
 
+/** What decides whether this node is fit to carry traffic. */
+export interface Fitness {
+  readonly ready: boolean;
+  /** Says no, so that it yields as soon as it hears the first (rule V6). */
+  readonly secondMaster: boolean;
+}
+
 /** What VRRP is told of this node through the track file: whether it may hold the virtual address. */
 export class VrrpReport {
   readonly #options: VrrpReportOptions;
   readonly #dependencies: VrrpReportDependencies;
+  #claim: Claim | null = null;
+  #fitness: Fitness = { ready: false, secondMaster: false };
   #steppedBackUntilMs = 0;
   #keptUntilMs = 0;
+  #renewedAtMs = Number.NEGATIVE_INFINITY;
   #leaving = false;
   /** What was written last; null when that is not known. */
-  #value: 0 | 1 | null = null;
+  #value: TrackValue | null = null;
+  #cancelLook: (() => void) | null = null;
 
   constructor(options: VrrpReportOptions, dependencies: VrrpReportDependencies) {
     this.#options = options;
     this.#dependencies = dependencies;
   }
 
-  /** Rule V3: not ready at once, but a node that carries the traffic keeps what VRRP knows until it could be ready. */
-  start(isMaster: boolean): void {
-    if (isMaster) this.#keptUntilMs = this.#dependencies.clock.nowMs() + this.#options.deadlineMs;
-    else this.#write(0);
+  /**
+   * Rule V3: not ready at once, but a node that carries the traffic keeps what VRRP knows until it could be ready. Not in
+   * `strict`: there only a lease counts, which nobody has who has just started (rule V8).
+   */
+  start(isMaster: boolean, claim: Claim): void {
+    this.#claim = claim;
+    if (isMaster && this.#options.mode !== 'strict') {
+      this.#keptUntilMs = this.#dependencies.clock.nowMs() + this.#options.deadlineMs;
+    } else this.#write(0);
   }
 
-  /** Another node is to take the address over: this one is not eligible for a while. */
-  stepBack(): void {
-    this.#steppedBackUntilMs = this.#dependencies.clock.nowMs() + this.#options.handoverMs;
+  stop(): void {
+    this.#cancelLook?.();
+    this.#cancelLook = null;
+    this.#claim = null;
+  }
+
+  /** A person moves the address to `isTarget`: this node, or another one. */
+  handover(isTarget: boolean): void {
+    if (isTarget) this.#claim?.expectHandover();
+    else if (this.#options.mode === 'follow') {
+      this.#steppedBackUntilMs = this.#dependencies.clock.nowMs() + this.#options.handoverMs;
+    }
+    this.#look();
   }
 
   /** The hand-over is done. */
@@ -52,24 +83,55 @@ export class VrrpReport {
     this.#write(0);
   }
 
-  /** @param isSecondMaster says no, so that it yields as soon as it hears the first (rule V6). */
-  show(isReady: boolean, isSecondMaster: boolean): void {
-    const nowMs = this.#dependencies.clock.nowMs();
-    const stepsBack = nowMs < this.#steppedBackUntilMs || this.#leaving || isSecondMaster;
-    if (nowMs < this.#keptUntilMs && !isReady && !stepsBack) return;
-    this.#keptUntilMs = 0;
-    this.#write(isReady && !stepsBack ? 1 : 0);
+  show(fitness: Fitness): void {
+    this.#fitness = fitness;
+    this.#look();
   }
 
-  #write(value: 0 | 1): void {
-    if (this.#value === value) return;
+  /** Rule V3: renews the sign of life, and writes again what is not what was written. */
+  signLife(): void {
+    const { clock, sink } = this.#dependencies;
+    if (clock.nowMs() - this.#renewedAtMs < this.#options.signOfLifeMs) return;
+    this.#renewedAtMs = clock.nowMs();
+    if (this.#value !== null && sink.value !== this.#value) this.#write(this.#value, true);
+    else this.#attempt('renewed', () => sink.renew());
+  }
+
+  #look(): void {
+    if (this.#claim === null) return;
+    const { ready, secondMaster } = this.#fitness;
+    const nowMs = this.#dependencies.clock.nowMs();
+    const stepsBack = nowMs < this.#steppedBackUntilMs || this.#leaving || secondMaster;
+    const value = ready && !stepsBack ? this.#claim.value() : 0;
+    this.#lookAgain(this.#claim.validForMs());
+    if (nowMs < this.#keptUntilMs && !ready && !stepsBack) return;
+    this.#keptUntilMs = 0;
+    this.#write(value);
+  }
+
+  #lookAgain(delayMs: number): void {
+    this.#cancelLook?.();
+    this.#cancelLook = Number.isFinite(delayMs)
+      ? this.#dependencies.clock.setTimer(delayMs, () => this.#look())
+      : null;
+  }
+
+  #write(value: TrackValue, again = false): void {
+    if (this.#value === value && !again) return;
+    // Shown again soon if it fails; the log must not stand still for a file.
+    const isWritten = this.#attempt(`set to ${value}`, () => this.#dependencies.sink.set(value));
+    this.#value = isWritten ? value : null;
+  }
+
+  #attempt(what: string, action: () => void): boolean {
+    const { counters, logger } = this.#dependencies;
     try {
-      this.#dependencies.sink.set(value);
-      this.#value = value;
+      action();
+      return true;
     } catch (error) {
-      // Shown again soon; the log must not stand still for a file.
-      countBy(this.#dependencies.counters.retries, 'trackFile');
-      this.#dependencies.logger.error({ err: error, value }, 'the track file cannot be written');
+      countBy(counters.retries, 'trackFile');
+      logger.error({ err: error }, `the track file cannot be ${what}`);
+      return false;
     }
   }
 }

@@ -91,6 +91,8 @@ export class FakeNode implements Consensus {
   vrrp: VrrpState = 'BACKUP';
   mastering = false;
   trackFile = -1;
+  /** How often the daemon has signed that it lives. */
+  signsOfLife = 0;
   kernelIncarnation = 'boot-1';
   addresses: string[] = [];
   /** What its machine says of itself; null: it cannot be read. */
@@ -257,6 +259,13 @@ export class FakeNode implements Consensus {
     return this.#cluster.log.length;
   }
 
+  /** How long ago the leader had the last word of a quorum; a test that wants a lease sets it. */
+  quorumAge = Number.POSITIVE_INFINITY;
+
+  quorumAgeMs(): number {
+    return this.status().role === 'leader' ? this.quorumAge : Number.POSITIVE_INFINITY;
+  }
+
   async transferLeadership(target: string): Promise<void> {
     if (this.#cluster.unfit.has(target)) throw new Error(`${target} does not answer`);
     this.#cluster.elect(target);
@@ -299,7 +308,7 @@ export class FakeNode implements Consensus {
       version: '0.0.0',
       groups: [{ name: 'default' }],
       kernelIncarnation: this.kernelIncarnation,
-      vrrp: true,
+      vrrpMode: 'follow',
       domain: {
         protocols: [1, 6, 17],
         ignorePrefixes: ['127.0.0.0/8'],
@@ -338,6 +347,9 @@ export class FakeNode implements Consensus {
     return {
       set: (value: number) => {
         node.trackFile = value;
+      },
+      renew: () => {
+        node.signsOfLife += 1;
       },
       get value() {
         return node.trackFile;
