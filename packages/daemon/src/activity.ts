@@ -55,4 +55,6 @@ export class PrivateReadiness implements ReadinessSink {
   set(value: 0 | 1 | 2): void {
     this.value = value;
   }
+
+  renew(): void {}
 }

@@ -27,6 +27,12 @@ import type { NetlinkKernelOptions } from './netlink-kernel.ts';
 /** Without an outcome for so long a proposal is sent again; apply tells duplicates (rule A1). */
 const proposalTimeoutMs = 1_500;
 
+/** In a given time the clock of one member counts at most this fraction more than that of another. */
+const clockDriftMax = 0.1;
+
+/** Rule V8: part of the smallest election timeout for which a leader in `strict` may rely on its quorum's word. */
+const leasePart = 0.8;
+
 /** What each part is told, from the one configuration. */
 export function raftOptions(config: DaemonConfig): RaftNodeOptions {
   const { heartbeatMs, electionTimeoutMsMin, electionTimeoutMsMax } = config.cluster.timing;
@@ -36,6 +42,8 @@ export function raftOptions(config: DaemonConfig): RaftNodeOptions {
     timing: { heartbeatMs, electionTimeoutMsMin, electionTimeoutMsMax },
     proposalTimeoutMs,
     compactionTrailingEntries: config.node.raftLog.trailingEntries,
+    // Members keep the promise on which a lease rests only where one is needed.
+    leaseDriftMax: config.vrrp?.mode === 'strict' ? clockDriftMax : null,
   };
 }
 
@@ -100,7 +108,7 @@ export function replicatorOptions(
     version,
     groups: groupOptions(config),
     kernelIncarnation,
-    vrrp: vrrp !== null,
+    vrrpMode: vrrp?.mode ?? null,
     domain: {
       protocols: config.capture.filter.protocols,
       ignorePrefixes: capture.filter.ignoreAddresses,
@@ -144,7 +152,12 @@ function groupOptions({ vrrp }: DaemonConfig): readonly GroupOptions[] {
 }
 
 function activityOptions({ cluster }: DaemonConfig): ActivityOptions {
-  return { ...activityDefaults, holderLostMs: cluster.timing.electionTimeoutMsMax };
+  const { electionTimeoutMsMin, electionTimeoutMsMax } = cluster.timing;
+  return {
+    ...activityDefaults,
+    holderLostMs: electionTimeoutMsMax,
+    leaseMs: leasePart * electionTimeoutMsMin,
+  };
 }
 
 export function adminApiOptions(

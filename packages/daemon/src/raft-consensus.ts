@@ -21,6 +21,10 @@ export class RaftConsensus implements Consensus {
     return this.#raft.transferLeadership(target);
   }
 
+  quorumAgeMs(): number {
+    return this.#raft.quorumAgeMs;
+  }
+
   async changeMembers(change: MemberChange): Promise<void> {
     if (change.kind === 'add') await this.#raft.addLearner(change.id, change.address);
     else if (change.kind === 'promote') await this.#raft.promote(change.id);

@@ -24,7 +24,6 @@ export function refuseUnsupported(config: DaemonConfig): void {
   const refuse = (used: boolean, key: string, instead: string): void => {
     if (used) faults.push(`${key}: this version does not support it yet; ${instead}`);
   };
-  refuse(vrrp !== null && vrrp.mode !== 'follow', 'vrrp.mode', 'use follow');
   refuse(vrrp !== null && vrrp.groups.length > 1, 'vrrp.groups', 'name one group');
   if (faults.length > 0) throw new UnsupportedConfigError(faults);
 }

@@ -104,4 +104,8 @@ class TrackFileReadiness implements ReadinessSink {
   set(value: 0 | 1 | 2): void {
     this.#file.set(value);
   }
+
+  renew(): void {
+    this.#file.renew();
+  }
 }

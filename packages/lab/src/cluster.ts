@@ -126,19 +126,45 @@ export class Cluster {
     return this.powered.find((firewall) => firewall.holdsVirtualAddress) ?? null;
   }
 
-  /** Starts all daemons so that the first firewall holds the virtual addresses and all are ready. */
+  /**
+   * Starts all daemons so that one firewall holds the virtual addresses and all are ready: the first one, but in `strict` the one
+   * that leads.
+   */
   async start(): Promise<void> {
-    const [first, ...others] = this.firewalls;
     for (const firewall of this.firewalls) firewall.startRaftwall();
     this.witness?.start();
+    if (this.#options.mode === 'strict') await this.#startStrict();
+    else await this.#startFirst();
+    const ready = this.#replication ? ', all members are ready' : '';
+    this.timeline.note(`${this.firewalls.length} firewalls run${ready}`);
+  }
+
+  async #startFirst(): Promise<void> {
+    const [first, ...others] = this.firewalls;
     first!.startKeepalived();
     await first!.keepalived.waitForState('MASTER');
     await this.waitReady();
+    if (this.#options.mode === 'lead') await this.#waitCalm(first!);
     // The others only now: the first one that is ready has the higher priority and would take over.
     for (const firewall of others) firewall.startKeepalived();
     await Promise.all(others.map((firewall) => firewall.keepalived.waitForState('BACKUP')));
-    const ready = this.#replication ? ', all members are ready' : '';
-    this.timeline.note(`${this.firewalls.length} firewalls run${ready}`);
+  }
+
+  async #startStrict(): Promise<void> {
+    await this.waitReady();
+    for (const firewall of this.firewalls) firewall.startKeepalived();
+    const holder = await this.waitActive();
+    const others = this.firewalls.filter((firewall) => firewall !== holder);
+    await Promise.all(others.map((firewall) => firewall.keepalived.waitForState('FAULT')));
+  }
+
+  /** Waits until it leads and says so to VRRP. */
+  async #waitCalm(firewall: Firewall): Promise<void> {
+    await waitFor(
+      `${firewall.id} leads calmly`,
+      async () => ((await firewall.raftwall.status()).vrrp?.trackFileValue === 2 ? true : null),
+      { timeoutMs: TAKEOVER_MS },
+    );
   }
 
   /** Waits until raftwalld is ready on all firewalls that have power. */

@@ -75,7 +75,10 @@ export class Firewall extends EventEmitter<FirewallEvents> {
     const stateDirectory = join(options.directory, 'keepalived');
     const { dataDirectory } = this;
     const ipv6 = options.rules.ipv6 ?? false;
-    this.keepalived = new KeepalivedDaemon({ runDirectory, stateDirectory, ipv6, mode });
+    this.keepalived = new KeepalivedDaemon({
+      ...{ runDirectory, stateDirectory, ipv6, mode },
+      priority: mode === 'strict' ? 254 - index : 100,
+    });
     this.raftwall = new RaftwallDaemon({
       ...{ index, members, ipv6, capture: options.capture, kernel: options.kernel },
       ...{ node: options.node, witness: false, join: isJoining, mode, tls },

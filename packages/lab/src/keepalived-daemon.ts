@@ -89,7 +89,7 @@ export class KeepalivedDaemon {
   }
 
   #takeLine(line: string): void {
-    const match = /\((VI_\w+)\) Entering (MASTER|BACKUP|FAULT) STATE/.exec(line);
+    const match = /\((VI_\w+)\) Entering (MASTER|BACKUP|FAULT) STATE/i.exec(line);
     if (match !== null) this.#states.set(match[1]!, match[2] as VrrpWord);
   }
 }
@@ -120,26 +120,26 @@ track_file ready {
 vrrp_sync_group G1 {
   group {
 ${names}  }
-  sync_group_tracking_weight
-  track_file {
+${mode === 'strict' ? '' : '  sync_group_tracking_weight\n'}  track_file {
     ready
   }
 }
-${instances.map((instance) => instanceConfig(instance, priority)).join('')}`;
+${instances.map((instance) => instanceConfig(instance, options)).join('')}`;
 }
 
 function instanceConfig(
   [name, device, id, address]: readonly [string, string, number, string],
-  priority: number,
+  { priority, mode }: { readonly priority: number; readonly mode: VrrpMode },
 ): string {
   const family = address.includes(':') ? '  native_ipv6\n' : '';
+  const preemption = mode === 'strict' ? '  nopreempt\n' : '';
   return `vrrp_instance ${name} {
   state BACKUP
   interface ${device}
   virtual_router_id ${id}
   priority ${priority}
   advert_int 0.3
-${family}  virtual_ipaddress {
+${preemption}${family}  virtual_ipaddress {
     ${address} dev ${device}
   }
 }

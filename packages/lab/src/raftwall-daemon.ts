@@ -62,6 +62,11 @@ export interface StatusView {
   readonly ready: boolean;
   readonly notReadyReason: string | null;
   readonly quorum: boolean;
+  readonly vrrp: {
+    readonly state: string;
+    readonly splitVip: boolean;
+    readonly trackFileValue: number;
+  } | null;
 }
 
 /** The real raftwalld, in the foreground inside a firewall. */

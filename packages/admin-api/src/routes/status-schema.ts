@@ -46,6 +46,9 @@ export const MemberSchema = schemaOf<MemberStatus>()(
       matchIndex: Nullable(Type.Number({ description: 'Known on the leader.' })),
       reachable: Type.Boolean(),
       level: Type.Boolean({ description: 'The member committed that its kernel is level.' }),
+      ready: Type.Boolean({
+        description: 'It said last that it may take the virtual address over.',
+      }),
       witness: Type.Boolean({ description: 'The member has no kernel (rule V10).' }),
     },
     { $id: 'Member' },

@@ -166,12 +166,15 @@ describe('raftwalld with a configuration beyond this version', () => {
       `cluster: { name: c, members: [{ id: a, address: "10.0.0.1:7650" }], virtualAddresses: ["10.1.0.1"] }
 node: { id: a }
 peers: { insecure: true }
-vrrp: { mode: strict, instance: { group: G1 } }
+vrrp:
+  groups:
+    - { name: a, instance: { group: G1 }, trackFile: /a, select: { zones: [1] } }
+    - { name: b, instance: { group: G2 }, trackFile: /b, select: { zones: [2] } }
 `,
     );
     expect((await raftwalld('--check', '--config', file)).code).toBe(0);
     const { code, stderr } = await raftwalld('--config', file);
     expect(code).toBe(78);
-    expect(stderr).toMatch(/^vrrp\.mode: this version does not support it yet; .+$/m);
+    expect(stderr).toMatch(/^vrrp\.groups: this version does not support it yet; .+$/m);
   });
 });

@@ -80,7 +80,10 @@ describe('T5 snapshot', () => {
       kernelIncarnation: 'boot-1',
     });
     state.activate(activate('old'));
-    state.announce({ ...activate('old'), kind: CommandKind.member, node: 'fw9', addresses: [] }, 1);
+    state.announce(
+      { ...activate('old'), kind: CommandKind.member, node: 'fw9', addresses: [], ready: false },
+      1,
+    );
     other.activate(activate('new'));
     state.configure(initialConfig({ fw9: '10.77.0.9:7650' }));
     const encoded = other.encode();
