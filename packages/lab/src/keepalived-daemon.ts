@@ -97,7 +97,7 @@ export class KeepalivedDaemon {
 /** keepalived's configuration for each `vrrp.mode`: the track file adds to the priority, in `strict` a 0 in it is FAULT. One statement a line: it ignores what follows
  * a brace on the same line. */
 function keepalivedConfig(options: KeepalivedOptions & { readonly priority: number }): string {
-  const { stateDirectory, priority, mode } = options;
+  const { stateDirectory, mode } = options;
   const instances: readonly (readonly [string, string, number, string])[] = [
     ['VI_in', 'eth1', 51, `${plan.virtualLeft}/24`],
     ['VI_out', 'eth0', 52, `${plan.virtualRight}/24`],

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { it } from 'vitest';
 import { type Firewall, type VrrpMode, waitFor } from '../../src/index.ts';
 import { crash, Sessions } from '../support/sessions.ts';
 import { tablesAgree } from '../support/tables.ts';
