@@ -1,11 +1,13 @@
 import { benchCheckpoint } from './checkpoint-bench.ts';
 import { benchCodec } from './codec-bench.ts';
+import { benchEtcd } from './etcd/etcd-bench.ts';
 import { benchRaft } from './raft-bench.ts';
 import { benchTable } from './table-bench.ts';
 
 const benches: Record<string, () => void | Promise<void>> = {
   checkpoint: benchCheckpoint,
   codec: benchCodec,
+  etcd: benchEtcd,
   raft: benchRaft,
   table: benchTable,
 };

@@ -1,5 +1,4 @@
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -13,6 +12,9 @@ import {
   type Transport,
 } from 'raft-ts';
 import { MemoryLogStore } from 'raft-ts/testing';
+import { freeAddress } from './load/free-address.ts';
+import { fdatasyncMs } from './report/machine.ts';
+import { median, quantile } from './report/statistics.ts';
 
 const IDS = ['a', 'b', 'c'];
 const ENTRY_BYTES = 200;
@@ -59,16 +61,6 @@ function tcpTransports(members: Readonly<Record<string, string>>): Setting['open
       { clusterId: 'bench', id, listen: members[id]!, insecure: true },
       { incarnation: () => (store as SegmentLogStore).incarnation },
     );
-}
-
-function freeAddress(): Promise<string> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(`127.0.0.1:${port}`));
-    });
-  });
 }
 
 function newStateMachine(): StateMachine<number> {
@@ -136,17 +128,6 @@ async function singles(leader: RaftNode<number>): Promise<readonly number[]> {
   return times.sort((left, right) => left - right);
 }
 
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
-}
-
-function median(values: readonly number[]): number {
-  return quantile(
-    [...values].sort((left, right) => left - right),
-    0.5,
-  );
-}
-
 async function measure(setting: Setting, members: Readonly<Record<string, string>>): Promise<void> {
   const { leader, close } = await openCluster(setting, members);
   try {
@@ -168,20 +149,6 @@ async function measure(setting: Setting, members: Readonly<Record<string, string
   }
 }
 
-/** Median milliseconds of writing 4 KiB over themselves and fdatasync(2): what one commit on disk costs at least. */
-function syncMs(directory: string): number {
-  const file = openSync(join(directory, 'sync'), 'w');
-  const page = new Uint8Array(4096);
-  const times = Array.from({ length: 200 }, () => {
-    const startMs = performance.now();
-    writeSync(file, page, 0, page.length, 0);
-    fdatasyncSync(file);
-    return performance.now() - startMs;
-  });
-  closeSync(file);
-  return median(times);
-}
-
 /** Commit rate and latency of three members in this process, with the log in memory and on the temporary directory's disk. */
 export async function benchRaft(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'raftwall-bench-'));
@@ -196,7 +163,7 @@ export async function benchRaft(): Promise<void> {
     console.log(
       `  commits/s: ${WINDOW} proposals on their way; latency: one alone, proposal to applied`,
     );
-    console.log(`  fdatasync of 4 KiB in ${tmpdir()}: ${syncMs(directory).toFixed(3)} ms`);
+    console.log(`  fdatasync of 4 KiB in ${tmpdir()}: ${fdatasyncMs(directory).toFixed(3)} ms`);
     console.log(`  ${'log, transport'.padEnd(40)}   commits/s    median ms       p99 ms`);
     for (const setting of [
       {
