@@ -1,7 +1,8 @@
 import { Command } from 'commander';
-import { activations, changeMembers, members, transfer, verify } from './commands/cluster.ts';
+import { activations, changeMembers, members, transfer } from './commands/cluster.ts';
 import { type FlowFilterOptions, flows } from './commands/flows.ts';
 import { status, statusWhenReady } from './commands/status.ts';
+import { verify } from './commands/verify.ts';
 import { watch } from './commands/watch.ts';
 import type { Run } from './context.ts';
 import { addGlobalOptions } from './global-options.ts';
@@ -36,8 +37,14 @@ export function createProgram(choose: Choose): Command {
   add('transfer <node>', 'move leadership, and by VRRP the virtual addresses, to a member').action(
     (node: string, _options, command: Command) => choose(transfer(node), command),
   );
-  add('verify', 'compare kernels and tables of all members; exit 1 if they differ')
-    .option('--repair', 'mend what differs between kernel and table first')
+  add(
+    'verify',
+    'compare kernels and tables of all members, flow by flow where they differ; exit 1 if they do',
+  )
+    .option(
+      '--repair',
+      'mend kernels first, and then the tables that differ from that of the active node',
+    )
     .action(({ repair }: { repair?: boolean }, command: Command) =>
       choose(verify(repair === true), command),
     );

@@ -1,6 +1,6 @@
 import { DigestHash } from './digest-hash.ts';
 import { ExtrasWord, packExtras, RARE_ATTRIBUTES } from './flow-extras.ts';
-import { FlowAttribute, type FlowFields } from './flow-fields.ts';
+import { FlowAttribute, type FlowFields, type FlowKeyFields } from './flow-fields.ts';
 import { isIpv4, packAttributes, packKey, SlotWord } from './flow-slot.ts';
 import { SLOT_WORDS } from './slot-arena.ts';
 
@@ -52,9 +52,7 @@ export class FlowDigest {
   ): void {
     const hash = this.#hash;
     const scratch = this.#scratch;
-    scratch[0] = words[base]!;
-    const ipv4 = isIpv4(words, base);
-    hash.words(scratch, 0, copyTuple(words, base + SlotWord.originalSource, ipv4, scratch, 1));
+    this.#hashKey(words, base);
     scratch[0] = hash.low;
     scratch[1] = hash.high;
     const at = (hash.low >>> 24) * RANGE_WORDS;
@@ -67,6 +65,19 @@ export class FlowDigest {
     hash.words(scratch, 0, this.#rest(words, base, extras, extrasBase));
     this.#ranges[at + 1]! += sign * hash.low;
     this.#ranges[at + 2]! += sign * hash.high;
+  }
+
+  /** Key range, 0 to 255, of the flow of a slot. */
+  rangeOfSlot(words: Uint32Array, base: number): number {
+    this.#hashKey(words, base);
+    return this.#hash.low >>> 24;
+  }
+
+  /** Key range of a flow that is not a table's. */
+  rangeOf(fields: FlowKeyFields): number {
+    this.#slot.fill(0);
+    packKey(fields, this.#slot, 0);
+    return this.rangeOfSlot(this.#slot, 0);
   }
 
   clear(): void {
@@ -86,6 +97,14 @@ export class FlowDigest {
       identities: hex(total[3]!, total[4]!),
       ranges: this.#ranges.slice(),
     };
+  }
+
+  #hashKey(words: Uint32Array, base: number): void {
+    const scratch = this.#scratch;
+    scratch[0] = words[base]!;
+    const ipv4 = isIpv4(words, base);
+    const end = copyTuple(words, base + SlotWord.originalSource, ipv4, scratch, 1);
+    this.#hash.words(scratch, 0, end);
   }
 
   /** Behind the key's hash: reply tuple, mark, zones, master; what is absent counts as zero, as a kernel dumps it. */

@@ -277,6 +277,11 @@ export class FlowTable {
     return this.#digest.summary();
   }
 
+  /** Which of the digest's 256 key ranges counts the flow. */
+  keyRange(slot: number): number {
+    return this.#digest.rangeOfSlot(this.#arena.words(slot), this.#arena.base(slot));
+  }
+
   usage(): FlowTableUsage {
     const indexBytes = this.#keys.byteLength + this.#replies.byteLength;
     const slotBytes = this.#arena.byteLength;

@@ -56,21 +56,43 @@ export interface ActivationView {
   readonly refusedReason: string | null;
 }
 
-export interface VerifyNodeReport {
-  readonly node: string;
-  /** Whether the member has said what it found; one that has not is not known to be equal. */
-  readonly answered: boolean;
-  /** Flows that its kernel lacks, has too many, and has otherwise than its table. */
+/** Flows that one side lacks, has too many, and has otherwise than the other. */
+export interface DifferenceCounts {
   readonly missing: number;
   readonly extra: number;
   readonly different: number;
-  /** Key ranges, of 256, in which its table differs from that of the node that was asked, at one log index. */
+}
+
+/** One flow in which a member's kernel differs from its table, or its table from that of the reference. */
+export interface DifferenceView {
+  readonly place: 'kernel' | 'table';
+  readonly kind: 'missing' | 'extra' | 'different';
+  /** Attributes that are `different`, such as `mark`. */
+  readonly attributes: readonly string[];
+  /** As the member has it; if it is `missing`, as it should be. */
+  readonly flow: FlowView;
+}
+
+/** The counts of the report itself are of its kernel against its table. */
+export interface VerifyNodeReport extends DifferenceCounts {
+  readonly node: string;
+  /** Whether the member has said what it found; one that has not is not known to be equal. */
+  readonly answered: boolean;
+  /** Key ranges, of 256, in which its table differs from that of the reference, at one log index. */
   readonly tableRanges: number;
+  /** Its table against that of the reference, in the ranges that were compared flow by flow. */
+  readonly table: DifferenceCounts;
+  /** The first of all these, one by one; how many more there are is counted. */
+  readonly differences: readonly DifferenceView[];
 }
 
 /** Each member's kernel against its table, and the tables of the members against one another. */
 export interface VerifyReport {
   readonly equal: boolean;
+  /** With whose table the others were compared: the active node, or the node that was asked. */
+  readonly reference: string;
+  /** Key ranges that were compared flow by flow; those beyond a bound are only counted. */
+  readonly rangesCompared: number;
   readonly nodes: readonly VerifyNodeReport[];
 }
 

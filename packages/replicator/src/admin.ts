@@ -52,6 +52,7 @@ export class Admin implements AdminPort {
       quorum,
       groups: this.#groups(),
       members: members.map((member) => this.#memberStatus(member)),
+      verifying: parts.verification.progress,
       ...this.#node.kernelSide(this.#options.vrrpMode),
     };
   }

@@ -1,26 +1,18 @@
 import { Packr, Unpackr } from 'msgpackr';
+import { CommandKind } from './command-kind.ts';
 import { CommandFormatError } from './errors.ts';
+import { FieldReader } from './field-reader.ts';
+import {
+  type VerificationCommand,
+  verificationCommandOf,
+  verificationFieldsOf,
+} from './verification-command.ts';
+
+export { CommandKind } from './command-kind.ts';
+export type * from './verification-command.ts';
 
 /** Format version of every command in the log; a member refuses newer ones with a clear error. */
 const commandVersion = 1;
-
-/** What a log entry of type `normal` can say. The numbers are durable and never reused. */
-export const CommandKind = {
-  batch: 1,
-  activate: 2,
-  release: 3,
-  member: 4,
-  level: 5,
-  alive: 6,
-  handover: 7,
-  limit: 8,
-  digest: 9,
-  verify: 10,
-  verified: 11,
-  rollCall: 12,
-  survey: 13,
-  surveyed: 14,
-} as const;
 
 /** Flow operations of the active node, in order (rule A1). `operations` is a packed blob of `@raftwall/flow-table`. */
 export interface BatchCommand {
@@ -104,28 +96,6 @@ export interface DigestCommand {
   readonly records: string;
 }
 
-/** Every member compares its kernel with its table and says what it found, and the digests of its table at this entry. */
-export interface VerifyCommand {
-  readonly kind: typeof CommandKind.verify;
-  /** Random; the answers carry it. */
-  readonly request: string;
-  /** Differences are mended first, on each member. */
-  readonly repair: boolean;
-}
-
-/** A member's answer to a `VerifyCommand`. */
-export interface VerifiedCommand {
-  readonly kind: typeof CommandKind.verified;
-  readonly request: string;
-  readonly node: string;
-  /** Flows that its kernel lacks, has too many, and has otherwise than its table. */
-  readonly missing: number;
-  readonly extra: number;
-  readonly different: number;
-  /** `DigestSummary.ranges` of its table at the `VerifyCommand`, as little-endian bytes. */
-  readonly ranges: Uint8Array;
-}
-
 /** Every member is to name its kernel anew (rule K9). */
 export interface RollCallCommand {
   readonly kind: typeof CommandKind.rollCall;
@@ -161,8 +131,7 @@ export type Command =
   | HandoverCommand
   | LimitCommand
   | DigestCommand
-  | VerifyCommand
-  | VerifiedCommand
+  | VerificationCommand
   | RollCallCommand
   | SurveyCommand
   | SurveyedCommand;
@@ -214,12 +183,8 @@ function fieldsOf(command: Command): readonly unknown[] {
         command.wallClockMs,
         Object.entries(command.facts).flat(),
       ];
-    case CommandKind.verify:
-      return [command.request, command.repair ? 1 : 0];
-    case CommandKind.verified: {
-      const { request, node, missing, extra, different, ranges } = command;
-      return [request, node, missing, extra, different, ranges];
-    }
+    default:
+      return verificationFieldsOf(command);
   }
 }
 
@@ -310,26 +275,6 @@ function commandOf(read: FieldReader): Command {
       };
     case CommandKind.rollCall:
       return { kind, node: read.text('node') };
-    default:
-      return questionOf(kind, read);
-  }
-}
-
-/** What is asked of every member, and the answers. */
-function questionOf(kind: number, read: FieldReader): Command {
-  switch (kind) {
-    case CommandKind.verify:
-      return { kind, request: read.text('request'), repair: read.integer('repair') === 1 };
-    case CommandKind.verified:
-      return {
-        kind,
-        request: read.text('request'),
-        node: read.text('node'),
-        missing: read.integer('missing'),
-        extra: read.integer('extra'),
-        different: read.integer('different'),
-        ranges: read.bytes('ranges'),
-      };
     case CommandKind.survey:
       return { kind, request: read.text('request') };
     case CommandKind.surveyed:
@@ -340,8 +285,11 @@ function questionOf(kind: number, read: FieldReader): Command {
         wallClockMs: read.integer('wallClockMs'),
         facts: pairsOf(read.texts('facts')),
       };
-    default:
+    default: {
+      const command = verificationCommandOf(kind, read);
+      if (command !== null) return command;
       throw new CommandFormatError(`unknown kind ${kind}`);
+    }
   }
 }
 
@@ -349,39 +297,4 @@ function questionOf(kind: number, read: FieldReader): Command {
 function pairsOf(texts: readonly string[]): Readonly<Record<string, string>> {
   const names = texts.filter((_, position) => position % 2 === 0);
   return Object.fromEntries(names.map((name, i) => [name, texts[2 * i + 1] ?? '']));
-}
-
-/** Reads the fields of a command one after the other and says which one is wrong. */
-class FieldReader {
-  readonly #fields: readonly unknown[];
-  #position = 1;
-
-  constructor(fields: readonly unknown[]) {
-    this.#fields = fields;
-  }
-
-  /** @param missing What an entry means that is older than the field. */
-  integer(name: string, missing?: number): number {
-    const value = this.#fields[this.#position++] ?? missing;
-    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-    throw new CommandFormatError(`field ${name} is not a number`);
-  }
-
-  text(name: string): string {
-    const value = this.#fields[this.#position++];
-    if (typeof value === 'string') return value;
-    throw new CommandFormatError(`field ${name} is not a text`);
-  }
-
-  texts(name: string): readonly string[] {
-    const value = this.#fields[this.#position++];
-    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
-    throw new CommandFormatError(`field ${name} is not a list of texts`);
-  }
-
-  bytes(name: string): Uint8Array {
-    const value = this.#fields[this.#position++];
-    if (value instanceof Uint8Array) return value;
-    throw new CommandFormatError(`field ${name} is not bytes`);
-  }
 }

@@ -9,6 +9,7 @@ import type { Applier } from './applier.ts';
 import type { Capture } from './capture.ts';
 import { sameReply } from './collisions.ts';
 import type { DeadlineMemory } from './deadline-memory.ts';
+import { DifferenceKind, type DifferenceList } from './difference-list.ts';
 import type { Domain } from './domain.ts';
 import { flowDifference } from './flow-difference.ts';
 import { FlowKeyProbe } from './flow-key-probe.ts';
@@ -43,6 +44,8 @@ export interface ComparisonPlan {
   readonly endsHolds: boolean;
   /** Log index of the table when the comparison begins. */
   readonly startIndex: number;
+  /** Where what is found is named one by one, if anybody wants to know. */
+  readonly found: DifferenceList | null;
 }
 
 export interface ComparisonDependencies {
@@ -199,6 +202,7 @@ export class Comparison {
       return;
     }
     this.updated += 1;
+    this.#plan.found?.add(DifferenceKind.different, entry, differs);
     if (truth === 'kernel') capture.report(entry, differs !== FlowAttribute.reply);
     else if (truth === 'table') {
       if (differs === FlowAttribute.reply) applier.deleteKernelEntry(entry);
@@ -252,6 +256,7 @@ export class Comparison {
 
   #onMissingInKernel(slot: number, flags: number): void {
     this.created += 1;
+    this.#plan.found?.add(DifferenceKind.missing, this.#flow);
     const { table, applier } = this.#dependencies;
     const isStandby = this.#plan.truth === 'table';
     // A hold that ran out, or somebody's delete: a standby's kernel follows the table.
@@ -296,6 +301,7 @@ export class Comparison {
     const { table, applier, mayClean } = this.#dependencies;
     if (this.#plan.truth === 'none') {
       this.deleted = this.#extras.length;
+      for (const extra of this.#extras) this.#plan.found?.add(DifferenceKind.extra, extra);
       return;
     }
     if (!mayClean()) return;

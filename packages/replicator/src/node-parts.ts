@@ -1,4 +1,6 @@
+import type { FlowFields } from '@raftwall/flow-table';
 import { Announcer } from './announcer.ts';
+import { DifferenceList } from './difference-list.ts';
 import { DigestWatch } from './digest-watch.ts';
 import type { EventLog } from './event-log.ts';
 import { ForeignDeletes } from './foreign-deletes.ts';
@@ -11,6 +13,7 @@ import { RollCall } from './roll-call.ts';
 import { Survey } from './survey.ts';
 import type { TrafficGroup } from './traffic-group.ts';
 import { Verification, type VerificationDependencies } from './verification.ts';
+import type { TableRepair } from './verification-answers.ts';
 
 /** The parts that a node has once, however many traffic groups there are. */
 export interface NodeParts {
@@ -71,10 +74,12 @@ export function makeNodeParts(options: ReplicatorOptions, context: NodePartsCont
       { ...checks, node },
       {
         ...context,
-        inspect: () => inspectAll(groups),
+        active: () => activeOf(context.state, options),
+        inspect: (namedMax) => inspectAll(groups, namedMax),
         repair: async () => {
           for (const { parts } of groups) await parts.schedule.run('verify --repair');
         },
+        tableRepair: tableRepairOf(groups),
       },
     ),
     digestWatch: new DigestWatch(
@@ -89,14 +94,30 @@ export function makeNodeParts(options: ReplicatorOptions, context: NodePartsCont
 }
 
 /** What differs in any of them; null if one cannot be compared now. */
-async function inspectAll(groups: readonly TrafficGroup[]): ReturnType<Inspect> {
-  const sum = { created: 0, updated: 0, deleted: 0 };
+async function inspectAll(groups: readonly TrafficGroup[], namedMax: number): ReturnType<Inspect> {
+  const all = new DifferenceList(namedMax);
   for (const { parts } of groups) {
-    const found = await parts.reconciler.run('verify', 'inspect');
-    if (found === null) return null;
-    sum.created += found.created;
-    sum.updated += found.updated;
-    sum.deleted += found.deleted;
+    const round = await parts.reconciler.run('verify', 'inspect');
+    if (round?.found === undefined) return null;
+    all.addAll(round.found);
   }
-  return sum;
+  return all;
+}
+
+/** The group that the flow belongs to says it, if this node is its active one. */
+function tableRepairOf(groups: readonly TrafficGroup[]): TableRepair {
+  const captureOf = (flow: FlowFields) =>
+    groups.find(({ domain }) => domain.contains(flow))?.parts.capture;
+  return {
+    made: (flow) => captureOf(flow)?.report(flow, false),
+    gone: (flow) => captureOf(flow)?.reportGone(flow),
+    flush: () => {
+      for (const { parts } of groups) parts.capture.flush();
+    },
+  };
+}
+
+function activeOf(state: NodeContext['state'], { groups }: ReplicatorOptions): string | null {
+  const { node, released } = state.group(groups[0]!.name);
+  return released ? null : node;
 }

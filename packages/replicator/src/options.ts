@@ -200,6 +200,10 @@ export interface ChecksOptions {
   readonly surveyMs: number;
   /** Differences that a verification finds are looked at once more after so long. */
   readonly settleMs: number;
+  /** Differences that one member's answer names; all are counted. At most 4,000. */
+  readonly differencesMax: number;
+  /** Flows of differing key ranges that are compared one by one; ranges beyond are only counted. */
+  readonly listedFlowsMax: number;
 }
 
 export const checksDefaults: ChecksOptions = {
@@ -207,6 +211,8 @@ export const checksDefaults: ChecksOptions = {
   answerMs: 60_000,
   surveyMs: 15_000,
   settleMs: 1_500,
+  differencesMax: 1_000,
+  listedFlowsMax: 20_000,
 };
 
 /** What moves as one between nodes (rule A6). */

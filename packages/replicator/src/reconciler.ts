@@ -3,6 +3,7 @@ import type { Applier } from './applier.ts';
 import type { Capture } from './capture.ts';
 import { type ComparedTable, Comparison, type Truth } from './comparison.ts';
 import { DeadlineMemory } from './deadline-memory.ts';
+import { DifferenceList } from './difference-list.ts';
 import type { Domain } from './domain.ts';
 import { FlowKeyProbe } from './flow-key-probe.ts';
 import type { ReplicatorCounters } from './metrics.ts';
@@ -17,6 +18,8 @@ export interface ReconcileResult {
   readonly updated: number;
   readonly deleted: number;
   readonly durationMs: number;
+  /** Of a round that inspects: the same, the first of them by name. */
+  readonly found?: DifferenceList;
 }
 
 /** How far the round that runs has come. */
@@ -54,6 +57,8 @@ export type Purpose = 'repair' | 'inspect' | 'endHolds';
 
 /** Flows that may change while a round runs before it is called off: the next one is due soon. */
 const touchedMax = 1_000_000;
+/** Differences that a round which inspects remembers by name. */
+const foundMax = 4_000;
 
 /** Compares kernel and table, one round after the other. */
 export class Reconciler {
@@ -127,7 +132,8 @@ export class Reconciler {
     const startMs = clock.nowMs();
     if (truth === 'table') this.#hasHolds = true;
     const endsHolds = purpose === 'endHolds' || (truth === 'kernel' && this.#hasHolds);
-    const comparison = this.#compare(truth, endsHolds);
+    const found = purpose === 'inspect' ? new DifferenceList(foundMax) : null;
+    const comparison = this.#compare(truth, endsHolds, found);
     this.#entriesExpected = kernel.count();
     this.#running = { reason, comparison };
     try {
@@ -142,12 +148,12 @@ export class Reconciler {
     const durationMs = clock.nowMs() - startMs;
     const result = { reason, truth, created, updated, deleted, durationMs };
     if (truth !== 'none') this.#note(result);
-    return result;
+    return found === null ? result : { ...result, found };
   }
 
-  #compare(truth: Truth, endsHolds: boolean): Comparison {
+  #compare(truth: Truth, endsHolds: boolean, found: DifferenceList | null): Comparison {
     const startIndex = this.#dependencies.appliedIndex();
-    return new Comparison({ truth, endsHolds, startIndex }, this.#options, {
+    return new Comparison({ truth, endsHolds, startIndex, found }, this.#options, {
       ...this.#dependencies,
       touched: this.#touched,
       deadlines: this.#deadlines,

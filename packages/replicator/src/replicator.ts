@@ -12,8 +12,7 @@ import type {
   RollCallCommand,
   SurveyCommand,
   SurveyedCommand,
-  VerifiedCommand,
-  VerifyCommand,
+  VerificationCommand,
 } from './command.ts';
 import { EventDispatch } from './event-dispatch.ts';
 import { EventLog } from './event-log.ts';
@@ -178,17 +177,13 @@ export class Replicator implements AppliedListener, AdministeredNode {
     this.#parts?.digestWatch.onApplied(command, index);
   }
 
-  onVerify(command: VerifyCommand, index: number): void {
-    this.#parts?.verification.onVerify(command, index);
+  onVerification(command: VerificationCommand, index: number): void {
+    this.#parts?.verification.onApplied(command, index);
   }
 
   onRollCall(command: RollCallCommand, index: number): void {
     this.#parts?.rollCall.onApplied(command.node, index);
     this.#parts?.announcer.onRollCall();
-  }
-
-  onVerified(command: VerifiedCommand): void {
-    this.#parts?.verification.onVerified(command);
   }
 
   onSurvey(command: SurveyCommand, index: number): void {
@@ -208,6 +203,7 @@ export class Replicator implements AppliedListener, AdministeredNode {
   }
 
   onFlowRemoved(flow: FlowFields): void {
+    this.#parts?.verification.noteRemoved(flow);
     this.#groupOfFlow(flow)?.onFlowRemoved(flow);
   }
 

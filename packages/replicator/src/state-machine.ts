@@ -35,8 +35,7 @@ import {
   type RollCallCommand,
   type SurveyCommand,
   type SurveyedCommand,
-  type VerifiedCommand,
-  type VerifyCommand,
+  type VerificationCommand,
 } from './command.ts';
 import { countBy, type ReplicatorCounters } from './metrics.ts';
 
@@ -49,8 +48,7 @@ export interface AppliedListener {
   onHandover(command: HandoverCommand, index: number): void;
   onMembers(): void;
   onDigest(command: DigestCommand, index: number): void;
-  onVerify(command: VerifyCommand, index: number): void;
-  onVerified(command: VerifiedCommand): void;
+  onVerification(command: VerificationCommand, index: number): void;
   onRollCall(command: RollCallCommand, index: number): void;
   onSurvey(command: SurveyCommand, index: number): void;
   onSurveyed(command: SurveyedCommand): void;
@@ -199,7 +197,11 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
         listener.onDigest(command, index);
         return accepted;
       case CommandKind.verify:
-        listener.onVerify(command, index);
+      case CommandKind.verified:
+      case CommandKind.compare:
+      case CommandKind.listing:
+      case CommandKind.compared:
+        listener.onVerification(command, index);
         return accepted;
       case CommandKind.rollCall:
         listener.onRollCall(command, index);
@@ -209,9 +211,6 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
         return accepted;
       case CommandKind.surveyed:
         listener.onSurveyed(command);
-        return accepted;
-      case CommandKind.verified:
-        listener.onVerified(command);
         return accepted;
     }
   }

@@ -27,6 +27,13 @@ export interface NodeStatus {
   readonly capture: CaptureStatus;
   readonly groups: readonly GroupStatus[];
   readonly members: readonly MemberStatus[];
+  /** How far the verification has come that this node was asked for; null while there is none. */
+  readonly verifying: {
+    /** Kernels are compared with their tables, or tables with one another. */
+    readonly phase: 'kernels' | 'tables';
+    readonly answered: number;
+    readonly asked: number;
+  } | null;
   /** Kernel side: entries the applier could not bring into the kernel, by errno name, and what reconcile does now. */
   readonly kernel: KernelStatus;
 }

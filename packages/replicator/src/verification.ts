@@ -1,149 +1,166 @@
 import { randomBytes } from 'node:crypto';
-import { DIGEST_RANGES, type DigestSummary } from '@raftwall/flow-table';
-import type { VerifyNodeReport, VerifyReport } from './admin-port.ts';
-import { CommandKind, encodeCommand, type VerifiedCommand, type VerifyCommand } from './command.ts';
-import { countBy, type ReplicatorCounters } from './metrics.ts';
-import type { Clock, Consensus } from './ports.ts';
-import type { ReconcileResult } from './reconciler.ts';
+import type { FlowFields } from '@raftwall/flow-table';
+import type { VerifyReport } from './admin-port.ts';
+import {
+  CommandKind,
+  type ComparedCommand,
+  encodeCommand,
+  type VerificationCommand,
+  type VerifiedCommand,
+} from './command.ts';
+import { KeyRanges } from './key-ranges.ts';
+import type { NodeStatus } from './status.ts';
+import {
+  VerificationAnswers,
+  type VerificationAnswersDependencies,
+  type VerificationAnswersOptions,
+} from './verification-answers.ts';
+import { type Finding, reportOf } from './verify-report.ts';
 
-export interface VerificationOptions {
-  readonly node: string;
+export interface VerificationOptions extends VerificationAnswersOptions {
   /** How long members are waited for that do not answer. */
   readonly answerMs: number;
-  /** What differs is looked at once more after so long: what is under way has come through by then. */
-  readonly settleMs: number;
+  /** Flows of differing key ranges that the reference lists; ranges beyond are only counted. */
+  readonly listedFlowsMax: number;
 }
 
-/** Flows that a kernel lacks, has otherwise, and has too many. */
-type Found = Pick<ReconcileResult, 'created' | 'updated' | 'deleted'>;
-
-export interface VerificationDependencies {
-  readonly consensus: Consensus;
-  readonly clock: Clock;
-  readonly counters: ReplicatorCounters;
-  readonly table: { digest(): DigestSummary };
-  /** Compares this kernel with the table; null while that cannot be, and on a witness, which has none (rule V10). */
-  readonly inspect: () => Promise<Found | null>;
-  /** Compares them and mends what differs. */
-  readonly repair: () => Promise<void>;
-  /** Entries up to this index were committed before this node started: nobody waits for its answer to them. */
-  readonly replayedUntil: () => number;
+export interface VerificationDependencies extends VerificationAnswersDependencies {
+  /** The node whose kernel is the truth, null for none. */
+  readonly active: () => string | null;
 }
+
+type VerifyProgress = NonNullable<NodeStatus['verifying']>;
 
 interface Asked {
   readonly request: string;
-  readonly answers: Map<string, VerifiedCommand>;
+  readonly verified: Map<string, VerifiedCommand>;
+  readonly compared: Map<string, ComparedCommand>;
 }
 
-const nothing: Found = { created: 0, updated: 0, deleted: 0 };
 const pollMs = 50;
+/** Behind so many rounds of repair, what differs still is reported. */
+const repairRoundsMax = 8;
 
 /**
- * Compares kernels with tables, and the members' tables with one another as they were at one log index. The log carries
- * question and answers, so that every member is asked wherever it is, and no table has to stand still.
+ * Compares kernels with tables, and the members' tables with one another: first by the digests of their key ranges at one log
+ * index, then, in ranges that differ, flow by flow with the rows that one member lists. The log carries questions and
+ * answers, so that every member is asked wherever it is, and no table has to stand still (docs/internals/verify.md).
  */
 export class Verification {
   readonly #options: VerificationOptions;
   readonly #dependencies: VerificationDependencies;
+  readonly #own: VerificationAnswers;
   #asked: Asked | null = null;
+  #progress: VerifyProgress | null = null;
+  #tail: Promise<unknown> = Promise.resolve();
 
   constructor(options: VerificationOptions, dependencies: VerificationDependencies) {
     this.#options = options;
     this.#dependencies = dependencies;
+    this.#own = new VerificationAnswers(options, dependencies);
+  }
+
+  /** null while nobody has asked this node. */
+  get progress(): VerifyProgress | null {
+    return this.#progress;
   }
 
   /**
-   * Asks every member and waits for their answers.
+   * Asks every member and waits for their answers; one question after the other.
    *
-   * @param repair Whether each member mends what it finds first.
-   * @throws {Error} If the question cannot be committed: there is no quorum.
+   * @param repair Whether each member mends its kernel first, and the active node then the tables of others.
+   * @throws {Error} If a question cannot be committed: there is no quorum.
    */
-  async run(repair: boolean): Promise<VerifyReport> {
-    const { consensus, clock } = this.#dependencies;
+  run(repair: boolean): Promise<VerifyReport> {
+    const run = this.#tail.then(() => this.#rounds(repair));
+    this.#tail = run.catch(() => undefined);
+    return run;
+  }
+
+  /** What members ask and answer, in log order; this one hears its own words too. */
+  onApplied(command: VerificationCommand, index: number): void {
+    if (command.kind === CommandKind.verified) this.#onVerified(command);
+    else if (command.kind === CommandKind.compared) this.#onCompared(command);
+    if (index > this.#dependencies.replayedUntil()) this.#own.onApplied(command, index);
+  }
+
+  /** A flow is about to leave the table. */
+  noteRemoved(flow: FlowFields): void {
+    this.#own.noteRemoved(flow);
+  }
+
+  async #rounds(repair: boolean): Promise<VerifyReport> {
+    try {
+      for (let round = 1; ; round += 1) {
+        const finding = await this.#round(repair);
+        const isMended = repair && finding.rangesCompared.size > 0;
+        if (!isMended || round === repairRoundsMax) return reportOf(finding);
+        await this.#pause(this.#options.settleMs);
+      }
+    } finally {
+      this.#asked = null;
+      this.#progress = null;
+    }
+  }
+
+  async #round(repair: boolean): Promise<Finding> {
+    const { consensus, active: activeNow } = this.#dependencies;
     const members = consensus.status().members.map(({ id }) => id);
     const request = randomBytes(8).toString('hex');
-    const asked: Asked = { request, answers: new Map() };
+    const asked: Asked = { request, verified: new Map(), compared: new Map() };
     this.#asked = asked;
     await consensus.propose(encodeCommand({ kind: CommandKind.verify, request, repair }));
+    await this.#wait('kernels', () => asked.verified.size, members.length);
+    const active = activeNow();
+    const reference = active !== null && asked.verified.has(active) ? active : this.#options.node;
+    const rangesCompared = await this.#askForFlows(asked, reference, repair);
+    return { members, active, reference, ...asked, rangesCompared };
+  }
+
+  /** @returns the key ranges that were compared flow by flow: of those in which any table differs, as many as are not too much. */
+  async #askForFlows(asked: Asked, reference: string, repair: boolean): Promise<KeyRanges> {
+    const { request, verified, compared } = asked;
+    const own = verified.get(reference)?.ranges;
+    const different = new KeyRanges();
+    if (own === undefined) return different;
+    for (const { ranges } of verified.values())
+      different.addAll(KeyRanges.inWhichDiffer(ranges, own));
+    if (different.size === 0) return different;
+    const some = different.within(this.#options.listedFlowsMax, own);
+    const kind = CommandKind.compare;
+    const question = { kind, request, reference, ranges: some.bytes, repair };
+    await this.#dependencies.consensus.propose(encodeCommand(question));
+    await this.#wait('tables', () => compared.size, verified.size - 1);
+    return some;
+  }
+
+  async #wait(
+    phase: VerifyProgress['phase'],
+    answered: () => number,
+    asked: number,
+  ): Promise<void> {
+    const { clock } = this.#dependencies;
     const deadlineMs = clock.nowMs() + this.#options.answerMs;
-    while (asked.answers.size < members.length && clock.nowMs() < deadlineMs) {
-      await new Promise<void>((resolve) => clock.setTimer(pollMs, resolve));
+    for (;;) {
+      this.#progress = { phase, answered: answered(), asked };
+      if (answered() >= asked || clock.nowMs() >= deadlineMs) return;
+      await this.#pause(pollMs);
     }
-    return reportOf(this.#options.node, members, asked.answers);
   }
 
-  /** The question was committed; this table is now what every table must be at this entry. */
-  onVerify(command: VerifyCommand, index: number): void {
-    const { table, replayedUntil, counters } = this.#dependencies;
-    if (index <= replayedUntil()) return;
-    const { ranges } = table.digest();
-    void this.#answer(command, ranges).catch(() => countBy(counters.retries, 'verified'));
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#dependencies.clock.setTimer(ms, resolve));
   }
 
-  onVerified(command: VerifiedCommand): void {
+  #onVerified(command: VerifiedCommand): void {
     if (this.#asked?.request !== command.request) return;
-    this.#asked.answers.set(command.node, { ...command, ranges: command.ranges.slice() });
+    const [ranges, differences] = [command.ranges.slice(), command.differences.slice()];
+    this.#asked.verified.set(command.node, { ...command, ranges, differences });
   }
 
-  async #answer({ request, repair }: VerifyCommand, ranges: Uint32Array): Promise<void> {
-    if (repair) await this.#dependencies.repair();
-    const { created, updated, deleted } = await this.#inspect();
-    await this.#dependencies.consensus.propose(
-      encodeCommand({
-        kind: CommandKind.verified,
-        request,
-        node: this.#options.node,
-        missing: created,
-        extra: deleted,
-        different: updated,
-        ranges: new Uint8Array(ranges.buffer, ranges.byteOffset, ranges.byteLength),
-      }),
-    );
+  #onCompared(command: ComparedCommand): void {
+    if (this.#asked?.request !== command.request) return;
+    const differences = command.differences.slice();
+    this.#asked.compared.set(command.node, { ...command, differences });
   }
-
-  async #inspect(): Promise<Found> {
-    const { inspect, clock } = this.#dependencies;
-    const first: Found = (await inspect()) ?? nothing;
-    if (first.created + first.updated + first.deleted === 0) return first;
-    await new Promise<void>((resolve) => clock.setTimer(this.#options.settleMs, resolve));
-    return (await inspect()) ?? first;
-  }
-}
-
-function reportOf(
-  own: string,
-  members: readonly string[],
-  answers: ReadonlyMap<string, VerifiedCommand>,
-): VerifyReport {
-  const reference = answers.get(own)?.ranges ?? null;
-  const nodes = members.map((node) => nodeReport(node, answers.get(node), reference));
-  const equal = nodes.every(
-    ({ answered, missing, extra, different, tableRanges }) =>
-      answered && missing + extra + different + tableRanges === 0,
-  );
-  return { equal, nodes };
-}
-
-function nodeReport(
-  node: string,
-  answer: VerifiedCommand | undefined,
-  reference: Uint8Array | null,
-): VerifyNodeReport {
-  if (answer === undefined) {
-    return { node, answered: false, missing: 0, extra: 0, different: 0, tableRanges: 0 };
-  }
-  const { missing, extra, different, ranges } = answer;
-  const tableRanges = reference === null ? 0 : differentRanges(ranges, reference);
-  return { node, answered: true, missing, extra, different, tableRanges };
-}
-
-/** Key ranges, of 256, in which two tables differ. */
-function differentRanges(left: Uint8Array, right: Uint8Array): number {
-  const rangeBytes = right.length / DIGEST_RANGES;
-  let count = 0;
-  for (let range = 0; range < DIGEST_RANGES; range += 1) {
-    const [start, end] = [range * rangeBytes, (range + 1) * rangeBytes];
-    if (Buffer.compare(left.subarray(start, end), right.subarray(start, end)) !== 0) count += 1;
-  }
-  return count;
 }

@@ -1,4 +1,4 @@
-import type { FlowTable } from '@raftwall/flow-table';
+import type { FlowFields, FlowTable } from '@raftwall/flow-table';
 import { ActivationLog } from './activation-log.ts';
 import type { AdministeredNode } from './administered-node.ts';
 import { Announcer } from './announcer.ts';
@@ -10,8 +10,7 @@ import type {
   RollCallCommand,
   SurveyCommand,
   SurveyedCommand,
-  VerifiedCommand,
-  VerifyCommand,
+  VerificationCommand,
 } from './command.ts';
 import { DigestWatch } from './digest-watch.ts';
 import { EventLog } from './event-log.ts';
@@ -159,12 +158,8 @@ export class Witness implements AppliedListener, AdministeredNode {
     this.#parts?.digestWatch.onApplied(command, index);
   }
 
-  onVerify(command: VerifyCommand, index: number): void {
-    this.#parts?.verification.onVerify(command, index);
-  }
-
-  onVerified(command: VerifiedCommand): void {
-    this.#parts?.verification.onVerified(command);
+  onVerification(command: VerificationCommand, index: number): void {
+    this.#parts?.verification.onApplied(command, index);
   }
 
   onSurvey(command: SurveyCommand, index: number): void {
@@ -178,6 +173,10 @@ export class Witness implements AppliedListener, AdministeredNode {
   /** Whoever calls waits for everybody in contact, a witness too. */
   onRollCall(_command: RollCallCommand): void {
     this.#parts?.announcer.onRollCall();
+  }
+
+  onFlowRemoved(flow: FlowFields): void {
+    this.#parts?.verification.noteRemoved(flow);
   }
 
   onApplied(index: number): void {
@@ -199,7 +198,6 @@ export class Witness implements AppliedListener, AdministeredNode {
   onMembers(): void {}
   onFlowChanged(): void {}
   onFlowTouched(): void {}
-  onFlowRemoved(): void {}
   onExpectation(): void {}
   onRestoring(): void {}
 
@@ -230,11 +228,18 @@ export class Witness implements AppliedListener, AdministeredNode {
         { ...checks, node },
         {
           ...context,
+          active: () => this.#active,
           inspect: () => Promise.resolve(null),
           repair: () => Promise.resolve(),
+          tableRepair: { made() {}, gone() {}, flush() {} },
         },
       ),
     };
+  }
+
+  get #active(): string | null {
+    const { node, released } = this.dependencies.state.group(this.options.groups[0]!.name);
+    return released ? null : node;
   }
 
   #scheduleTick(): void {

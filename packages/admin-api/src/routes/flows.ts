@@ -18,7 +18,7 @@ const TupleSchema = Type.Object({
   icmpId: Type.Optional(Type.Number()),
 });
 
-const FlowSchema = schemaOf<FlowView>()(
+export const FlowSchema = schemaOf<FlowView>()(
   Type.Object(
     {
       family: Type.Union([Type.Literal('ipv4'), Type.Literal('ipv6')]),

@@ -90,6 +90,15 @@ const KernelSchema = Type.Object({
   ]),
 });
 
+const VerifyingSchema = Type.Object(
+  {
+    phase: Type.Union([Type.Literal('kernels'), Type.Literal('tables')]),
+    answered: Type.Number(),
+    asked: Type.Number(),
+  },
+  { description: 'How far the verification that this node was asked for has come.' },
+);
+
 export const StatusSchema = schemaOf<NodeStatus>()(
   Type.Object(
     {
@@ -115,6 +124,7 @@ export const StatusSchema = schemaOf<NodeStatus>()(
       capture: CaptureSchema,
       groups: Type.Array(GroupSchema),
       members: Type.Array(MemberSchema),
+      verifying: Type.Union([VerifyingSchema, Type.Null()]),
       kernel: KernelSchema,
     },
     { $id: 'Status', description: 'What one node knows of itself and its cluster.' },

@@ -1,25 +1,44 @@
 import type { VerifyReport } from '@raftwall/replicator';
 import { Type } from '@sinclair/typebox';
 import type { App } from '../type-provider.ts';
+import { FlowSchema } from './flows.ts';
 import type { RouteContext } from './route-context.ts';
 import { schemaOf } from './schema-check.ts';
+
+const DifferenceSchema = Type.Object({
+  place: Type.Union([Type.Literal('kernel'), Type.Literal('table')]),
+  kind: Type.Union([Type.Literal('missing'), Type.Literal('extra'), Type.Literal('different')]),
+  attributes: Type.Array(Type.String(), { description: 'What is different, such as mark.' }),
+  flow: FlowSchema,
+});
+
+const NodeSchema = Type.Object({
+  node: Type.String(),
+  answered: Type.Boolean({ description: 'Whether the member has said what it found.' }),
+  missing: Type.Number({ description: 'Flows that the table has and the kernel lacks.' }),
+  extra: Type.Number({ description: 'Flows that the kernel has and the table lacks.' }),
+  different: Type.Number(),
+  tableRanges: Type.Number({
+    description: 'Key ranges, of 256, in which the table differs from that of the reference.',
+  }),
+  table: Type.Object(
+    { missing: Type.Number(), extra: Type.Number(), different: Type.Number() },
+    { description: 'Its table against that of the reference, flow by flow.' },
+  ),
+  differences: Type.Array(DifferenceSchema, {
+    description: 'The first of all these, one by one.',
+  }),
+});
 
 const VerifySchema = schemaOf<VerifyReport>()(
   Type.Object(
     {
       equal: Type.Boolean(),
-      nodes: Type.Array(
-        Type.Object({
-          node: Type.String(),
-          answered: Type.Boolean({ description: 'Whether the member has said what it found.' }),
-          missing: Type.Number({ description: 'Flows that the table has and the kernel lacks.' }),
-          extra: Type.Number({ description: 'Flows that the kernel has and the table lacks.' }),
-          different: Type.Number(),
-          tableRanges: Type.Number({
-            description: 'Key ranges, of 256, in which the table differs from the asked node.',
-          }),
-        }),
-      ),
+      reference: Type.String({ description: 'With whose table the others were compared.' }),
+      rangesCompared: Type.Number({
+        description: 'Key ranges compared flow by flow; those beyond a bound are counted only.',
+      }),
+      nodes: Type.Array(NodeSchema),
     },
     { $id: 'VerifyReport' },
   ),

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Access, buildApp } from '../../src/app.ts';
 import { Tokens } from '../../src/auth.ts';
 import { type ApiLimits, DEFAULT_LIMITS } from '../../src/options.ts';
-import { FakeNode, sampleFlow, sampleStatus } from '../fixtures/fake-node.ts';
+import { FakeNode, sampleFlow, sampleStatus, silentReport } from '../fixtures/fake-node.ts';
 
 // Processes and schema compilers start slowly on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -104,8 +104,15 @@ describe('reading', () => {
 
   it('GET /v1/verify gives the report', async () => {
     const counts = { missing: 1, extra: 2, different: 3, tableRanges: 4 };
-    const nodes = [{ node: 'fw1', answered: true, ...counts }];
-    node.report = { equal: false, nodes };
+    const difference = {
+      place: 'table' as const,
+      kind: 'different' as const,
+      attributes: ['mark'],
+      flow: sampleFlow(),
+    };
+    const found = { answered: true, ...counts, differences: [difference] };
+    const nodes = [{ ...silentReport, ...found }];
+    node.report = { equal: false, reference: 'fw2', rangesCompared: 3, nodes };
     expect(JSON.parse((await get('/v1/verify')).body)).toEqual(node.report);
   });
 });

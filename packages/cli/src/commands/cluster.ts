@@ -35,25 +35,6 @@ export const activations: Run = async ({ client, terminal, json }) => {
   return EXIT.done;
 };
 
-/** `verify`: 0 when kernels and tables are equal on all members, 1 when not. */
-export function verify(repair: boolean): Run {
-  return async ({ client, terminal, json }) => {
-    const report = await client.verify({ repair });
-    const rows = report.nodes.map((it) => [
-      it.node,
-      ...(it.answered
-        ? [it.missing, it.extra, it.different, it.tableRanges]
-        : ['-', '-', '-', '-']
-      ).map(String),
-      it.answered ? '' : 'did not answer',
-    ]);
-    const heading = ['NODE', 'MISSING', 'EXTRA', 'DIFFERENT', 'TABLE', ''];
-    const text = table(heading, rows) + (report.equal ? 'equal\n' : 'not equal\n');
-    await terminal.out(json ? jsonText(report) : text);
-    return report.equal ? EXIT.done : EXIT.refused;
-  };
-}
-
 /** `transfer NODE`: returns when the target leads. */
 export function transfer(target: string): Run {
   return async ({ client, terminal, json }) => {

@@ -6,7 +6,13 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { AdminApi } from '@raftwall/admin-api';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { FakeNode, sampleFlow, sampleStatus } from '../../../admin-api/test/fixtures/fake-node.ts';
+import {
+  FakeNode,
+  sampleFlow,
+  sampleStatus,
+  silentReport,
+} from '../../../admin-api/test/fixtures/fake-node.ts';
+import { flowLine } from '../../src/output/flow-line.ts';
 
 // Processes and schema compilers start slowly on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -202,22 +208,38 @@ describe('the cluster', () => {
 
   it('verify exits 0 when all is equal and 1 with the counts when not', async () => {
     expect(await raftwall('verify')).toMatchObject({ code: 0 });
-    const answered = { answered: true, missing: 1, extra: 0, different: 3, tableRanges: 0 };
-    const silent = { answered: false, missing: 0, extra: 0, different: 0, tableRanges: 0 };
+    const kernel = {
+      place: 'kernel',
+      kind: 'missing',
+      attributes: [],
+      flow: sampleFlow(),
+    } as const;
+    const differences = [
+      kernel,
+      { ...kernel, place: 'table', kind: 'different', attributes: ['mark', 'tcp'] } as const,
+    ];
+    const answered = { answered: true, missing: 1, extra: 0, different: 3, tableRanges: 2 };
+    const other = { missing: 0, extra: 1, different: 1 };
     node.report = {
       equal: false,
+      reference: 'fw1',
+      rangesCompared: 2,
       nodes: [
-        { node: 'fw2', ...answered },
-        { node: 'fw3', ...silent },
+        { ...silentReport, node: 'fw2', ...answered, table: other, differences },
+        { ...silentReport, node: 'fw3' },
       ],
     };
+    const line = flowLine(sampleFlow());
     expect(await raftwall('verify')).toEqual({
       code: 1,
       stderr: '',
-      stdout: `NODE  MISSING  EXTRA  DIFFERENT  TABLE
-fw2   1        0      3          0
-fw3   -        -      -          -      did not answer
-not equal
+      stdout: `NODE  KERNEL:  MISSING  EXTRA  DIFFERENT  TABLE:  RANGES  MISSING  EXTRA  DIFFERENT
+fw2            1        0      3                  2       0        1      1
+fw3            -        -      -                  -       -        -      -          did not answer
+fw2 kernel missing: ${line}
+fw2 table different (mark, tcp): ${line}
+fw2 and 4 more
+not equal; tables compared with that of fw1, flow by flow in 2 of the 256 key ranges
 `,
     });
     const { code, stdout } = await raftwall('verify', '--json');

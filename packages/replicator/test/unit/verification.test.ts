@@ -27,7 +27,18 @@ async function clusterWithFlows(): Promise<FakeCluster> {
   return cluster;
 }
 
-const same = { answered: true, missing: 0, extra: 0, different: 0, tableRanges: 0 };
+const none = { missing: 0, extra: 0, different: 0 };
+const same = { answered: true, ...none, tableRanges: 0, table: none, differences: [] };
+
+/** Where, how and in what each flow differs that a member names, by source port. */
+function named(report: VerifyReport, id: string): string[] {
+  const { differences } = report.nodes.find(({ node }) => node === id)!;
+  return differences
+    .map(({ place, kind, attributes, flow }) =>
+      [place, kind, flow.original.sport, ...attributes].join(' '),
+    )
+    .sort();
+}
 
 describe('verify', () => {
   it('finds equal kernels and tables equal, whoever is asked', async () => {
@@ -35,6 +46,8 @@ describe('verify', () => {
     for (const id of ['fw1', 'fw3']) {
       expect(await verify(cluster, id)).toEqual({
         equal: true,
+        reference: 'fw1',
+        rangesCompared: 0,
         nodes: ['fw1', 'fw2', 'fw3'].map((node) => ({ node, ...same })),
       });
     }
@@ -54,10 +67,16 @@ describe('verify', () => {
     spoil();
     const report = await verify(cluster, 'fw1');
     expect(report.equal).toBe(false);
-    expect(report.nodes).toEqual([
+    expect(report.nodes).toMatchObject([
       { node: 'fw1', ...same },
-      { node: 'fw2', ...same, missing: 2, extra: 1, different: 1 },
+      { node: 'fw2', ...none, missing: 2, extra: 1, different: 1, table: none },
       { node: 'fw3', ...same },
+    ]);
+    expect(named(report, 'fw2')).toEqual([
+      'kernel different 3 mark',
+      'kernel extra 99',
+      'kernel missing 1',
+      'kernel missing 2',
     ]);
     expect(kernel.count()).toBe(19);
     expect(await verify(cluster, 'fw1', true)).toMatchObject({ equal: true });
@@ -73,12 +92,37 @@ describe('verify', () => {
     expect(report.nodes[2]).toEqual({ node: 'fw3', ...same, answered: false });
   });
 
-  it('counts the key ranges in which a table has parted from the others', async () => {
+  it.each(['fw1', 'fw2', 'fw3'])(
+    'names the flows in which a table has parted, whoever is asked: %s',
+    async (asked) => {
+      const cluster = await clusterWithFlows();
+      partThreeWays(cluster, 'fw2');
+      const report = await verify(cluster, asked);
+      expect(report).toMatchObject({ equal: false, reference: 'fw1', rangesCompared: 3 });
+      expect(report.nodes.map(({ tableRanges }) => tableRanges)).toEqual([0, 3, 0]);
+      expect(report.nodes[1]!.table).toEqual({ missing: 1, extra: 1, different: 1 });
+      expect(named(report, 'fw2')).toEqual([
+        'table different 5 mark',
+        'table extra 77',
+        'table missing 6',
+      ]);
+      expect(report.nodes[0]!.differences).toEqual([]);
+      expect(report.nodes[2]!.differences).toEqual([]);
+    },
+  );
+
+  it('has the active node mend the tables of others, and no flow of another member is disturbed', async () => {
     const cluster = await clusterWithFlows();
-    part(cluster, 'fw2');
-    const report = await verify(cluster, 'fw1');
-    expect(report.equal).toBe(false);
-    expect(report.nodes.map(({ tableRanges }) => tableRanges)).toEqual([0, 1, 0]);
+    await cluster.clock.advance(11_000);
+    partThreeWays(cluster, 'fw2');
+    expect(await verify(cluster, 'fw3', true)).toMatchObject({ equal: true });
+    const [fw1, fw2, fw3] = cluster.nodes;
+    expect(fw2!.table.digest().records).toBe(fw1!.table.digest().records);
+    expect(fw3!.table.digest().records).toBe(fw1!.table.digest().records);
+    for (const { kernel } of cluster.nodes) {
+      expect(kernel.count()).toBe(20);
+      expect(kernel.get(flowOf({ sport: 5 }))!.mark).toBe(0);
+    }
   });
 
   it('needs a quorum to ask', async () => {
@@ -94,6 +138,19 @@ function blobOf(flow: FlowFields): Uint8Array {
   const writer = new OperationWriter();
   writer.update(flow);
   return writer.finish();
+}
+
+/** What must never happen: a table changes without the log; a flow otherwise, one too few, one too many. */
+function partThreeWays(cluster: FakeCluster, id: string): void {
+  part(cluster, id);
+  const { table, kernel } = cluster.node(id);
+  const [lost, stray] = [flowOf({ sport: 6 }), flowOf({ sport: 77 })];
+  const writer = new OperationWriter();
+  writer.delete(lost);
+  writer.create(stray);
+  table.apply(writer.finish());
+  kernel.vanished(lost);
+  kernel.unobserved(stray);
 }
 
 /** What must never happen: a table changes without the log. */

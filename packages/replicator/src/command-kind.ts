@@ -1,0 +1,20 @@
+/** What a log entry of type `normal` can say. The numbers are durable and never reused. */
+export const CommandKind = {
+  batch: 1,
+  activate: 2,
+  release: 3,
+  member: 4,
+  level: 5,
+  alive: 6,
+  handover: 7,
+  limit: 8,
+  digest: 9,
+  verify: 10,
+  verified: 11,
+  rollCall: 12,
+  survey: 13,
+  surveyed: 14,
+  compare: 15,
+  listing: 16,
+  compared: 17,
+} as const;
