@@ -1,5 +1,12 @@
 import { Command } from 'commander';
-import { activations, changeMembers, members, transfer } from './commands/cluster.ts';
+import {
+  activations,
+  changeMembers,
+  drain,
+  members,
+  transfer,
+  undrain,
+} from './commands/cluster.ts';
 import { type FlowFilterOptions, flows } from './commands/flows.ts';
 import { status, statusWhenReady } from './commands/status.ts';
 import { verify } from './commands/verify.ts';
@@ -37,6 +44,10 @@ export function createProgram(choose: Choose): Command {
   add('transfer <node>', 'move leadership, and by VRRP the virtual addresses, to a member').action(
     (node: string, _options, command: Command) => choose(transfer(node), command),
   );
+  add('drain', 'hand traffic and leadership over before maintenance, and take none').action(
+    (_options, command: Command) => choose(drain, command),
+  );
+  add('undrain', 'end `drain`').action((_options, command: Command) => choose(undrain, command));
   add(
     'verify',
     'compare kernels and tables of all members, flow by flow where they differ; exit 1 if they do',

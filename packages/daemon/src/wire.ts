@@ -7,7 +7,6 @@ import {
   Admin,
   Checkpointer,
   ClusterState,
-  heirs,
   type Outcome,
   ReplicatedStateMachine,
   Replicator,
@@ -127,10 +126,7 @@ class WiredNode implements RunningNode {
     });
     this.#stops.push(() => checkpointer.stop());
     await this.#serve(member);
-    this.#leave = async () => {
-      await member.leave();
-      await this.#handLeadershipOver(consensus, storage.state);
-    };
+    this.#leave = () => member.leave();
   }
 
   /** Leaves in order (rule V4). */
@@ -263,15 +259,5 @@ class WiredNode implements RunningNode {
     });
     await api.start();
     this.#stops.push(() => api.stop());
-  }
-
-  /** Leadership goes to the member that is fittest for it, so that nobody has to wait for an election (rule V4). */
-  async #handLeadershipOver(consensus: RaftConsensus, state: ClusterState): Promise<void> {
-    const status = consensus.status();
-    const [heir] = heirs(status, state, this.#config.node.id);
-    if (status.role !== 'leader' || heir === undefined) return;
-    await consensus
-      .transferLeadership(heir)
-      .catch((err) => this.#logger.warn({ err }, 'leadership could not be handed over'));
   }
 }

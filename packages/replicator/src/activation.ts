@@ -19,6 +19,14 @@ import type { Activity, Clock, Consensus, Logger } from './ports.ts';
  */
 export type ActivationState = 'standby' | 'activating' | 'promoting' | 'active' | 'refused';
 
+export interface ActivationOptions extends ActivityOptions {
+  readonly group: string;
+  readonly node: string;
+  readonly kernelIncarnation: string;
+  /** After so long without a quorum the node activates anew. */
+  readonly quorumLostMs: number;
+}
+
 export interface ActivationDependencies {
   readonly state: () => ClusterState;
   readonly consensus: Consensus;
@@ -48,33 +56,24 @@ const leadershipPauseMsMax = 60_000;
  * is decided from levels (VRRP's word, the committed state), so that a lost edge costs nothing.
  */
 export class Activation {
-  readonly #options: ActivityOptions & {
-    readonly group: string;
-    readonly node: string;
-    readonly kernelIncarnation: string;
-  };
+  readonly #options: ActivationOptions;
   readonly #dependencies: ActivationDependencies;
   #state: ActivationState = 'standby';
   #epoch = 0;
   #wasMaster = false;
   #masteringTold = false;
   #activeSinceMs = 0;
+  #quorumSeenMs: number;
   #timers = new Set<() => void>();
   #leaving = false;
   /** Attempts of this life: an activation of a former one is applied again when the log is replayed (rule A2). */
   readonly #attempts = new Set<string>();
   #stopped = false;
 
-  constructor(
-    options: ActivityOptions & {
-      readonly group: string;
-      readonly node: string;
-      readonly kernelIncarnation: string;
-    },
-    dependencies: ActivationDependencies,
-  ) {
+  constructor(options: ActivationOptions, dependencies: ActivationDependencies) {
     this.#options = options;
     this.#dependencies = dependencies;
+    this.#quorumSeenMs = dependencies.clock.nowMs();
   }
 
   get state(): ActivationState {
@@ -110,6 +109,19 @@ export class Activation {
   async leave(): Promise<void> {
     this.#leaving = true;
     if (this.#state === 'active' || this.#state === 'promoting') await this.#release();
+  }
+
+  /**
+   * Rule V5: a holder serves from its kernel while there is no quorum. What happened meanwhile may be more than capture keeps, so
+   * that with the quorum back it activates anew, and the comparison that follows finds everything. Looks once.
+   */
+  check(): void {
+    const { consensus, clock } = this.#dependencies;
+    if (!consensus.status().quorum) return;
+    const nowMs = clock.nowMs();
+    const withoutMs = nowMs - this.#quorumSeenMs;
+    this.#quorumSeenMs = nowMs;
+    if (withoutMs >= this.#options.quorumLostMs) this.restart();
   }
 
   /** This node lost its place in the sequence (rule A2): it starts capture anew under a new epoch. */

@@ -135,6 +135,9 @@ export interface AdminPort {
   activations(): readonly ActivationView[];
   /** Moves leadership and, where VRRP follows, the virtual address, once the target is level. Rejects with an `AdminRefusal`. */
   transfer(target: string): Promise<void>;
+  /** Hands everything over and carries nothing until `undrain`, also not by accident. Rejects with an `AdminRefusal`. */
+  drain(): Promise<void>;
+  undrain(): Promise<void>;
   /** Changes who is a member; only the leader does it. Rejects with an `AdminRefusal`. */
   changeMembers(change: MemberChange): Promise<void>;
   /** Compares kernel and table of every member, and the tables; `repair` mends the kernels first. Rejects with an `AdminRefusal`. */

@@ -108,6 +108,14 @@ export class Admin implements AdminPort {
     await this.#move(options.groups, target);
   }
 
+  drain(): Promise<void> {
+    return this.#node.drain();
+  }
+
+  async undrain(): Promise<void> {
+    this.#node.undrain();
+  }
+
   async verify(repair: boolean): Promise<VerifyReport> {
     const { consensus, verification } = this.#node.parts;
     if (!consensus.status().quorum) {

@@ -40,4 +40,7 @@ export interface AdministeredNode {
   /** @param mode VRRP's, null without VRRP. */
   kernelSide(mode: 'follow' | 'lead' | 'strict' | null): KernelSide;
   reconcileNow(reason: string): Promise<void>;
+  /** Carries nothing any more until `undrain`; resolves when another node does. Rejects with a `RefusalError`. */
+  drain(): Promise<void>;
+  undrain(): void;
 }

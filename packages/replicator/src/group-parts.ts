@@ -135,7 +135,10 @@ function makeActivation(
 ): Activation {
   const { node, kernelIncarnation } = options;
   return new Activation(
-    { ...options.activity, group, node, kernelIncarnation },
+    {
+      ...options.activity,
+      ...{ group, node, kernelIncarnation, quorumLostMs: options.readiness.quorumLostMs },
+    },
     {
       ...context,
       state: () => context.state,

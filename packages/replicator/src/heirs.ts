@@ -1,5 +1,5 @@
 import { type ClusterState, isWitness } from './cluster-state.ts';
-import type { ConsensusMember, ConsensusStatus } from './ports.ts';
+import type { Consensus, ConsensusMember, ConsensusStatus, Logger } from './ports.ts';
 
 /**
  * The members that may lead in this one's place, the best first: ready ones, then level ones before others, among them one that carries traffic,
@@ -23,6 +23,27 @@ export function heirs(
     .filter(isFit)
     .sort((left, right) => compareRanks(rank(right), rank(left)))
     .map(({ id }) => id);
+}
+
+/** A leader's office goes to the best heir, so that nobody has to wait for an election; without one it stays. */
+export async function handLeadershipOver(
+  self: string,
+  {
+    consensus,
+    state,
+    logger,
+  }: {
+    readonly consensus: Consensus;
+    readonly state: ClusterState;
+    readonly logger: Logger;
+  },
+): Promise<void> {
+  const status = consensus.status();
+  const [heir] = heirs(status, state, self);
+  if (status.role !== 'leader' || heir === undefined) return;
+  await consensus
+    .transferLeadership(heir)
+    .catch((err) => logger.warn({ err }, 'leadership could not be handed over'));
 }
 
 function compareRanks(left: readonly number[], right: readonly number[]): number {

@@ -1,5 +1,6 @@
 import type { FlowFields } from '@raftwall/flow-table';
 import { Announcer } from './announcer.ts';
+import { Departure } from './departure.ts';
 import { DifferenceList } from './difference-list.ts';
 import { DigestWatch } from './digest-watch.ts';
 import type { EventLog } from './event-log.ts';
@@ -26,6 +27,7 @@ export interface NodeParts {
   readonly announcer: Announcer;
   readonly rollCall: RollCall;
   readonly holderFirst: HolderFirst;
+  readonly departure: Departure;
 }
 
 type Inspect = VerificationDependencies['inspect'];
@@ -57,6 +59,7 @@ export function makeNodeParts(options: ReplicatorOptions, context: NodePartsCont
   return {
     consensus: context.consensus,
     foreignDeletes: new ForeignDeletes(context),
+    departure: new Departure({ ...options.activity, node, vrrpMode: options.vrrpMode }, context),
     holderFirst: new HolderFirst(
       {
         ...{ node, vrrpMode: options.vrrpMode, handoverMs: options.activity.handoverMs },

@@ -176,9 +176,12 @@ export const activityDefaults: ActivityOptions = {
 export interface ReadinessOptions {
   /** Pause between two questions to the leader while not ready. */
   readonly askIntervalMs: number;
-  /** Without contact to a quorum for so long a node is not ready any more. */
+  /** Without contact to a quorum for so long a node is not ready any more (rule V2), and activates anew later (rule V5). */
   readonly quorumLostMs: number;
-  /** A node that starts as MASTER keeps VRRP's opinion of it for so long (rule V3). */
+  /** A kernel that is more entries than this behind the commit index, and for longer than that, is not ready (rule V2). */
+  readonly lagEntriesMax: number;
+  readonly lagMsMax: number;
+  /** A node that starts as MASTER keeps VRRP's opinion of it for so long (rule V3); who is not ready by then says why in its log. */
   readonly deadlineMs: number;
   /** Pause between two signs of life of the daemon, by which keepalived knows that it runs (rule V3). */
   readonly signOfLifeMs: number;
@@ -187,6 +190,8 @@ export interface ReadinessOptions {
 export const readinessDefaults: ReadinessOptions = {
   askIntervalMs: 100,
   quorumLostMs: 3_000,
+  lagEntriesMax: 10_000,
+  lagMsMax: 1_000,
   deadlineMs: 15_000,
   signOfLifeMs: 500,
 };

@@ -107,7 +107,16 @@ export class Replicator implements AppliedListener, AdministeredNode {
 
   /** Leaves every group in order (rule V4). */
   async leave(): Promise<void> {
-    await Promise.all(this.groups.map((group) => group.leave()));
+    await this.parts.departure.leave();
+  }
+
+  /** Hands everything over for maintenance, see `Departure`. */
+  drain(): Promise<void> {
+    return this.parts.departure.drain();
+  }
+
+  undrain(): void {
+    this.parts.departure.undrain();
   }
 
   stop(): void {

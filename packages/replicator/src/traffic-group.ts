@@ -121,16 +121,25 @@ export class TrafficGroup {
    * Leaves in order (rule V4): tells VRRP, goes on capturing until another node is active, then gives the epoch up. Nobody
    * is waited for who could not take over.
    */
-  async leave(): Promise<void> {
+  async leave(hasSuccessor: () => boolean): Promise<void> {
     this.#report.leave();
     const { clock } = this.#dependencies;
     const { activation } = this.parts;
     const deadlineMs = clock.nowMs() + this.#options.activity.leaveMs;
-    while (activation.state === 'active' && activation.isMaster && this.#hasSuccessor()) {
+    while (activation.state === 'active' && activation.isMaster && hasSuccessor()) {
       if (clock.nowMs() >= deadlineMs) break;
       await new Promise<void>((resolve) => clock.setTimer(20, resolve));
     }
     await activation.leave();
+  }
+
+  /** Whether this node writes the group's flows. */
+  get isActive(): boolean {
+    return this.parts.activation.epoch > 0;
+  }
+
+  setDrained(isDrained: boolean): void {
+    this.parts.readiness.setDrained(isDrained);
   }
 
   stop(): void {
@@ -150,10 +159,12 @@ export class TrafficGroup {
 
   /** Everything that is decided from levels, at a pace: nothing depends on having seen an edge. */
   check(): void {
-    const { signOfLife, readiness, holderWatch, schedule } = this.parts;
+    const { signOfLife, readiness, activation, holderWatch, schedule } = this.parts;
     this.#followMastering();
     signOfLife.check();
     readiness.check();
+    readiness.warnIfOverdue();
+    activation.check();
     holderWatch.check();
     schedule.noteMaster(this.activity.state === 'MASTER');
     schedule.check();
@@ -171,7 +182,10 @@ export class TrafficGroup {
   ): void {
     if (outcome.kind !== 'accepted') return;
     if (command.node === this.#options.node) this.#promotion.noteActivation(before);
-    else this.#hearActive(index);
+    else {
+      this.#hearActive(index);
+      this.#parts?.readiness.onOtherActivation();
+    }
     this.#report.stepForward();
     this.#parts?.activation.onActivationApplied(command, outcome, index);
     this.#showReadiness();
@@ -243,19 +257,6 @@ export class TrafficGroup {
 
   get #livingAfterIndex(): number {
     return this.#node?.replayedUntil() ?? Number.POSITIVE_INFINITY;
-  }
-
-  /** Another member is level and in contact, and VRRP can be made to choose it. */
-  #hasSuccessor(): boolean {
-    const { state } = this.#dependencies;
-    const { members, quorum } = this.parts.consensus.status();
-    return (
-      quorum &&
-      this.#options.vrrpMode !== null &&
-      members.some(
-        ({ id, reachable }) => id !== this.#options.node && reachable && state.member(id)?.level,
-      )
-    );
   }
 
   #truth(): 'kernel' | 'table' | null {

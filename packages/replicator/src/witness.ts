@@ -13,8 +13,9 @@ import type {
   VerificationCommand,
 } from './command.ts';
 import { DigestWatch } from './digest-watch.ts';
+import { RefusalError } from './errors.ts';
 import { EventLog } from './event-log.ts';
-import { heirs } from './heirs.ts';
+import { handLeadershipOver, heirs } from './heirs.ts';
 import { HolderWatch } from './holder-watch.ts';
 import type { ReplicatorCounters } from './metrics.ts';
 import type { ActivityOptions, ChecksOptions, GroupOptions } from './options.ts';
@@ -97,9 +98,10 @@ export class Witness implements AppliedListener, AdministeredNode {
     return Promise.resolve();
   }
 
-  /** There is nothing to hand over but leadership, which the daemon does for every member. */
+  /** There is nothing to hand over but leadership. */
   leave(): Promise<void> {
-    return Promise.resolve();
+    const { consensus } = this.parts;
+    return handLeadershipOver(this.options.node, { ...this.dependencies, consensus });
   }
 
   stop(): void {
@@ -134,6 +136,12 @@ export class Witness implements AppliedListener, AdministeredNode {
       },
     };
   }
+
+  drain(): Promise<void> {
+    return Promise.reject(new RefusalError('unsupported', 'a witness carries no traffic'));
+  }
+
+  undrain(): void {}
 
   /** There is nothing to compare the table with. */
   reconcileNow(): Promise<void> {

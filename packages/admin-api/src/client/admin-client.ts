@@ -81,6 +81,15 @@ export class AdminClient {
     await this.#object({ method: 'POST', path: '/v1/transfer', body: { target } });
   }
 
+  /** Resolves when another node carries the traffic. */
+  async drain(): Promise<void> {
+    await this.#object({ method: 'POST', path: '/v1/drain' });
+  }
+
+  async undrain(): Promise<void> {
+    await this.#object({ method: 'POST', path: '/v1/undrain' });
+  }
+
   /** Asks the leader; resolves with the members when the change is committed. */
   async changeMembers({ kind, ...body }: MemberChange): Promise<readonly MemberStatus[]> {
     const request = { method: 'POST', path: `/v1/members/${kind}`, body } as const;

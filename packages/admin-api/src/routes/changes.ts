@@ -13,11 +13,13 @@ const ReconcileSchema = Type.Object(
   { additionalProperties: false },
 );
 
+const DrainedSchema = Type.Object({ drained: Type.Boolean() });
+
 const ReconciledSchema = Type.Object({
   lastReconcile: StatusSchema.properties.kernel.properties.lastReconcile,
 });
 
-/** `POST /v1/transfer` and `POST /v1/reconcile`. */
+/** `POST /v1/transfer`, `/v1/drain`, `/v1/undrain` and `/v1/reconcile`. */
 export function addChangeRoutes(app: App, { node }: RouteContext): void {
   app.post(
     '/v1/transfer',
@@ -34,6 +36,20 @@ export function addChangeRoutes(app: App, { node }: RouteContext): void {
       return { target: body.target };
     },
   );
+  const drains = {
+    drain: 'Hands the traffic and leadership over and takes none until `undrain` or a restart',
+    undrain: 'Ends `drain`: the node takes part again once it is level',
+  } as const;
+  for (const [verb, summary] of Object.entries(drains) as [keyof typeof drains, string][]) {
+    app.post(
+      `/v1/${verb}`,
+      { config: { role: 'operator' }, schema: { summary, response: { 200: DrainedSchema } } },
+      async () => {
+        await node[verb]();
+        return { drained: verb === 'drain' };
+      },
+    );
+  }
   app.post(
     '/v1/reconcile',
     {

@@ -49,11 +49,13 @@ it('the document names every route with its answers', async () => {
     'get /v1/status 200,default',
     'get /v1/survey 200,default',
     'get /v1/verify 200,default',
+    'post /v1/drain 200,default',
     'post /v1/members/add 200,default',
     'post /v1/members/promote 200,default',
     'post /v1/members/remove 200,default',
     'post /v1/reconcile 200,default',
     'post /v1/transfer 200,default',
+    'post /v1/undrain 200,default',
     'post /v1/verify 200,default',
   ]);
 });

@@ -35,6 +35,22 @@ export const activations: Run = async ({ client, terminal, json }) => {
   return EXIT.done;
 };
 
+/** `drain`: returns when another node carries the traffic. */
+export const drain: Run = async ({ client, terminal, json }) => {
+  await client.drain();
+  const text = 'drained: it carries nothing until `raftwall undrain` or its restart\n';
+  await terminal.out(json ? jsonText({ drained: true }) : text);
+  return EXIT.done;
+};
+
+/** `undrain`. */
+export const undrain: Run = async ({ client, terminal, json }) => {
+  await client.undrain();
+  const text = 'no longer drained; `raftwall status --wait-ready` tells when it is ready\n';
+  await terminal.out(json ? jsonText({ drained: false }) : text);
+  return EXIT.done;
+};
+
 /** `transfer NODE`: returns when the target leads. */
 export function transfer(target: string): Run {
   return async ({ client, terminal, json }) => {

@@ -250,6 +250,19 @@ not equal; tables compared with that of fw1, flow by flow in 2 of the 256 key ra
     expect(node.repairs).toBe(1);
   });
 
+  it('drain and undrain say what they mean', async () => {
+    expect(await raftwall('drain')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('until `raftwall undrain`'),
+    });
+    expect(node.drained).toBe(true);
+    expect(await raftwall('undrain', '--json')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/"drained": ?false/),
+    });
+    expect(node.drained).toBe(false);
+  });
+
   it('transfer moves leadership, or says why not and what next', async () => {
     expect(await raftwall('transfer', 'fw2')).toMatchObject({ code: 0, stdout: 'fw2 leads now\n' });
     expect(node.transfers).toEqual(['fw2']);

@@ -44,6 +44,7 @@ function copyOf(flow: FlowFields): FlowRecord {
 
 /** conntrack's table with its refusals (netlink facts: EEXIST for either tuple, ENOENT), and packets made by the test. */
 export class FakeKernel implements Kernel {
+  #paused: Promise<void> = Promise.resolve();
   readonly entries = new Map<string, FlowRecord>();
   readonly expectations = new Map<string, ExpectationRecord>();
   /** Every message that reached the kernel, in order. */
@@ -68,9 +69,18 @@ export class FakeKernel implements Kernel {
     return new FakeBatch();
   }
 
+  /** Commands wait until `resume`. */
+  pause(): void {
+    this.#paused = new Promise((resolve) => {
+      this.resume = resolve;
+    });
+  }
+
+  resume: () => void = () => undefined;
+
   async execute(batch: KernelBatch): Promise<Int32Array> {
     const { messages } = batch as FakeBatch;
-    await Promise.resolve();
+    await this.#paused;
     return Int32Array.from(messages.map((message) => this.#execute(message)));
   }
 

@@ -127,6 +127,28 @@ describe('V9 lead is calm', () => {
   });
 });
 
+describe('V4 leaving', () => {
+  it('V4 leaving: in strict leadership goes first, and the file only when the next leader can be eligible', async () => {
+    const cluster = await clusterIn('strict');
+    const [fw1, fw2] = [cluster.node('fw1'), cluster.node('fw2')];
+    for (const node of cluster.nodes) node.quorumAge = 10;
+    fw1.setVrrp('MASTER');
+    await cluster.clock.advance(500);
+    expect(files(cluster)).toEqual([1, 0, 0]);
+    const left = fw1.replicator.leave();
+    await cluster.clock.advance(50);
+    expect(cluster.leader).not.toBe('fw1');
+    expect(files(cluster).filter((value) => value === 1)).toHaveLength(2);
+    await cluster.clock.advance(100);
+    expect(fw1.trackFile).toBe(0);
+    fw2.setVrrp('MASTER');
+    fw1.setVrrp('BACKUP');
+    await cluster.clock.advance(200);
+    await left;
+    expect(fw1.state.group('default').node).toBe('fw2');
+  });
+});
+
 describe('V3 liveness', () => {
   it('V3 liveness: the sign of life is renewed, and a file that says something else is written again', async () => {
     const cluster = await clusterIn('follow');
