@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 declare -A NEEDED=(
   [ip]=iproute2 [sysctl]=procps [keepalived]=keepalived [conntrack]=conntrack
   [iptables]=iptables [nft]=nftables [sshd]=openssh-server [ssh]=openssh-client
-  [openssl]=openssl [perl]=perl
+  [openssl]=openssl [perl]=perl [promtool]=prometheus
 )
 PATH="$PATH:/usr/sbin:/sbin"
 

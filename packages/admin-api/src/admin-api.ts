@@ -2,30 +2,26 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { BlockList, isIPv6 } from 'node:net';
-import type { AdminPort, ReplicatorCounters } from '@raftwall/replicator';
+import type { AdminPort } from '@raftwall/replicator';
 import type { FastifyServerFactory } from 'fastify';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { type Access, buildApp } from './app.ts';
 import { Tokens } from './auth.ts';
 import { UnprotectedListenError } from './errors.ts';
 import type { ApiLogger } from './logger.ts';
-import { registerNodeMetrics } from './node-metrics.ts';
 import {
   type AdminApiOptions,
   type ApiLimits,
   type ApiTlsOptions,
   DEFAULT_LIMITS,
 } from './options.ts';
-import { registerReplicatorMetrics } from './replicator-metrics.ts';
 import type { App } from './type-provider.ts';
 import { listenOnUnixSocket } from './unix-socket.ts';
 
 export interface AdminApiDependencies {
   readonly node: AdminPort;
-  /** What the replicator counts, for the own registry; null leaves it out. */
-  readonly counters: ReplicatorCounters | null;
-  /** Null makes an own registry with the metrics of process and node. */
-  readonly registry: Registry | null;
+  /** What `/metrics` shows. */
+  readonly registry: Registry;
   readonly logger: ApiLogger | null;
 }
 
@@ -37,7 +33,6 @@ export class AdminApi {
   readonly #options: AdminApiOptions;
   readonly #dependencies: AdminApiDependencies;
   readonly #limits: ApiLimits;
-  readonly #registry: Registry;
   readonly #stopping = new AbortController();
   readonly #apps: App[] = [];
   #socketInode: bigint | null = null;
@@ -46,7 +41,6 @@ export class AdminApi {
     this.#options = options;
     this.#dependencies = dependencies;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#registry = dependencies.registry ?? ownRegistry(dependencies);
   }
 
   /**
@@ -105,12 +99,12 @@ export class AdminApi {
   }
 
   async #build(access: Access, tls: ApiTlsOptions | null): Promise<App> {
-    const { node, logger } = this.#dependencies;
+    const { node, logger, registry } = this.#dependencies;
     const app = await buildApp({
       node,
       logger,
       access,
-      registry: this.#registry,
+      registry,
       limits: this.#limits,
       dashboardFiles: this.#options.dashboardFiles,
       stopping: this.#stopping.signal,
@@ -150,14 +144,6 @@ async function readTls({ cert, key, ca }: ApiTlsOptions) {
   const [certificate, privateKey] = await Promise.all([readFile(cert), readFile(key)]);
   const own = { cert: certificate, key: privateKey, minVersion: 'TLSv1.3' as const };
   return ca === null ? own : { ...own, ca: await readFile(ca), requestCert: true };
-}
-
-function ownRegistry({ node, counters }: AdminApiDependencies): Registry {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  registerNodeMetrics(registry, node);
-  if (counters !== null) registerReplicatorMetrics(registry, counters);
-  return registry;
 }
 
 function isLoopback(host: string): boolean {

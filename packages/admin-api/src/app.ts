@@ -6,8 +6,10 @@ import {
   type FastifyServerFactory,
   fastify,
 } from 'fastify';
+import type { Registry } from 'prom-client';
 import { includesRole, type Requester, type Role, type Tokens } from './auth.ts';
 import type { ApiLogger } from './logger.ts';
+import { apiMetrics } from './metrics/api-metrics.ts';
 import { type DocumentedRoute, openApiDocument } from './openapi.ts';
 import { PROBLEM_TYPE, type Problem, ProblemError, problemOf, problemOfError } from './problem.ts';
 import { RateLimit } from './rate-limit.ts';
@@ -51,6 +53,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<App> {
   }).withTypeProvider<TypeBoxTypeProvider>();
   answerProblems(app, dependencies.logger);
   guard(app, dependencies);
+  measure(app, dependencies.registry);
   const routes: DocumentedRoute[] = [];
   app.addHook('onRoute', (route) => {
     if (route.schema?.hide !== true) routes.push(route);
@@ -105,6 +108,16 @@ function guard(app: App, { access, limits, logger, nowMs }: AppDependencies): vo
       { audit: { by, ip, method, url, body, status: reply.statusCode } },
       'Change asked',
     );
+  });
+}
+
+/** Names of routes only: what was asked for is the requester's word, and of endless kinds. */
+function measure(app: App, registry: Registry): void {
+  const { requestSeconds } = apiMetrics(registry);
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.is404 ? 'unknown' : (request.routeOptions.url ?? 'unknown');
+    const labels = { method: request.method, route, status: String(reply.statusCode) };
+    requestSeconds.observe(labels, reply.elapsedTime / 1000);
   });
 }
 

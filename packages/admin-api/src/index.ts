@@ -6,7 +6,7 @@ export {
   UnprotectedListenError,
 } from './errors.ts';
 export type { ApiLogger } from './logger.ts';
-export { registerNodeMetrics } from './node-metrics.ts';
+export { NodeRegistry } from './metrics/node-registry.ts';
 export {
   type AdminApiOptions,
   type ApiLimits,

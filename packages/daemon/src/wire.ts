@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { AdminApi } from '@raftwall/admin-api';
+import { AdminApi, NodeRegistry } from '@raftwall/admin-api';
 import { dashboardFiles } from '@raftwall/dashboard';
 import { type Checkpoint, FlowTable } from '@raftwall/flow-table';
 import { errnoName, kernelIncarnation } from '@raftwall/netlink';
@@ -86,6 +86,7 @@ class WiredNode implements RunningNode {
   readonly #logger: Logger;
   readonly #seams: Seams;
   readonly #clock = new SystemClock();
+  readonly #metrics = new NodeRegistry();
   readonly #failure = new Failure();
   readonly #onFailure = (error: Error): void => this.#failure.report(error);
   /** How to stop what has started, the newest last. */
@@ -142,7 +143,10 @@ class WiredNode implements RunningNode {
   async #openStorage(): Promise<Storage> {
     const table = new FlowTable({}, { nowMs: () => this.#clock.nowMs() });
     const directory = join(this.#config.node.dataDir, 'table');
-    const { store, position } = await openCheckpoint(directory, table, this.#logger);
+    const { store, position } = await openCheckpoint(directory, table, {
+      logger: this.#logger,
+      metrics: this.#metrics.checkpoint,
+    });
     this.#stops.push(() => store.close());
     const applied = { index: position?.appliedIndex ?? 0, term: position?.appliedTerm ?? 0 };
     const state =
@@ -207,15 +211,23 @@ class WiredNode implements RunningNode {
     member: Member,
   ): Promise<RaftNode<Outcome>> {
     const { fileSystem } = this.#seams;
-    const store = new SegmentLogStore(segmentLogOptions(this.#config), { fileSystem });
+    const metrics = this.#metrics;
+    const store = new SegmentLogStore(segmentLogOptions(this.#config), {
+      fileSystem,
+      metrics: metrics.log,
+    });
     const tcp = new TcpTransport(transportOptions(this.#config), {
       incarnation: () => store.incarnation,
+      metrics: metrics.transport,
       onPeerRefused: (err) => this.#logger.warn({ err }, 'a peer was refused'),
       onError: (err) => this.#logger.error({ err }, 'the transport is impaired'),
     });
     const transport = this.#seams.transport(tcp);
-    const snapshots = new FileSnapshotStore(snapshotOptions(this.#config), { fileSystem });
-    const parts = { store, snapshots, transport, stateMachine };
+    const snapshots = new FileSnapshotStore(snapshotOptions(this.#config), {
+      fileSystem,
+      metrics: metrics.snapshots,
+    });
+    const parts = { store, snapshots, transport, stateMachine, metrics: metrics.raft };
     const raft = await RaftNode.open<Outcome>(raftOptions(this.#config), parts);
     this.#stops.push(() => raft.close());
     const onStopped = (error: Error): void => {
@@ -251,10 +263,12 @@ class WiredNode implements RunningNode {
 
   async #serve(member: Member): Promise<void> {
     const vrrpMode = this.#config.vrrp?.mode ?? null;
+    const node = new Admin({ vrrpMode, transferTimeoutMs }, member);
+    const { counters, table } = member.dependencies;
+    this.#metrics.observe({ node, counters, tableUsage: () => table.usage() });
     const api = new AdminApi(adminApiOptions(this.#config, dashboardFiles), {
-      node: new Admin({ vrrpMode, transferTimeoutMs }, member),
-      counters: member.dependencies.counters,
-      registry: null,
+      node,
+      registry: this.#metrics.registry,
       logger: this.#logger,
     });
     await api.start();

@@ -1,6 +1,7 @@
 import type { NodeEvent } from '@raftwall/replicator';
 import { Type } from '@sinclair/typebox';
 import type { FastifyReply } from 'fastify';
+import { apiMetrics } from '../metrics/api-metrics.ts';
 import { ProblemError } from '../problem.ts';
 import type { App } from '../type-provider.ts';
 import type { RouteContext } from './route-context.ts';
@@ -13,6 +14,7 @@ const EVENT_STREAM = 'text/event-stream';
 /** `GET /v1/events`: server-sent events, each with a `NodeEvent` as its data. */
 export function addEventRoutes(app: App, context: RouteContext): void {
   let streams = 0;
+  const open = apiMetrics(context.registry).eventStreams;
   app.get(
     '/v1/events',
     {
@@ -27,9 +29,11 @@ export function addEventRoutes(app: App, context: RouteContext): void {
         throw new ProblemError('busy', `${streams} event streams are open already`);
       }
       streams += 1;
+      open.inc();
       reply.hijack();
       streamEvents(reply, context, () => {
         streams -= 1;
+        open.dec();
       });
     },
   );

@@ -4,11 +4,13 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { NodeEvent } from '@raftwall/replicator';
+import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AdminApi } from '../../src/admin-api.ts';
 import { AdminClient } from '../../src/client/admin-client.ts';
 import { BadAnswerError, RefusedError, UnreachableError } from '../../src/client/errors.ts';
 import { NotASocketError, SocketInUseError, UnprotectedListenError } from '../../src/errors.ts';
+import { registerNodeMetrics } from '../../src/node-metrics.ts';
 import type { AdminApiOptions } from '../../src/options.ts';
 import { listenOnUnixSocket } from '../../src/unix-socket.ts';
 import { FakeNode, sampleFlow, sampleStatus } from '../fixtures/fake-node.ts';
@@ -32,10 +34,17 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
+/** Without the listener for events of the whole registry: tests count the API's own. */
+function registryOf(fake: FakeNode): Registry {
+  const registry = new Registry();
+  registerNodeMetrics(registry, fake);
+  return registry;
+}
+
 async function startApi(options: Partial<AdminApiOptions> = {}): Promise<AdminApi> {
   const api = new AdminApi(
     { socket, listen: null, tls: null, tokensFile: null, dashboardFiles: {}, ...options },
-    { node, registry: null, counters: null, logger: null },
+    { node, registry: registryOf(node), logger: null },
   );
   await api.start();
   running.push(api);

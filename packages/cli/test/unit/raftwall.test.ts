@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { AdminApi } from '@raftwall/admin-api';
+import { AdminApi, NodeRegistry } from '@raftwall/admin-api';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   FakeNode,
@@ -32,7 +32,7 @@ beforeAll(async () => {
   const listen = { host: '127.0.0.1', port: 0 };
   api = new AdminApi(
     { socket, listen, tls: null, tokensFile: null, dashboardFiles: {} },
-    { node, registry: null, counters: null, logger: null },
+    { node, registry: new NodeRegistry().registry, logger: null },
   );
   await api.start();
 });

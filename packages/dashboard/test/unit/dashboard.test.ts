@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AdminApi } from '@raftwall/admin-api';
+import { AdminApi, NodeRegistry } from '@raftwall/admin-api';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { FakeNode, sampleStatus } from '../../../admin-api/test/fixtures/fake-node.ts';
 import { dashboardFiles } from '../../src/index.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
   const listen = { host: '127.0.0.1', port: 0 };
   api = new AdminApi(
     { socket, listen, tls: null, tokensFile: null, dashboardFiles },
-    { node: new FakeNode(), registry: null, counters: null, logger: null },
+    { node: new FakeNode(), registry: new NodeRegistry().registry, logger: null },
   );
   await api.start();
 });
