@@ -12,14 +12,18 @@ const waitMs = { timeout: 40_000, interval: 100 };
 const ip = (...args: string[]): string =>
   execFileSync('ip', args, { encoding: 'utf8', stdio: 'pipe' });
 
-function read(socketPath: string, path: string): Promise<unknown> {
+async function read(socketPath: string, path: string): Promise<unknown> {
+  return JSON.parse(await readText(socketPath, path));
+}
+
+function readText(socketPath: string, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const asked = request({ socketPath, path }, (answer) => {
       let text = '';
       answer.on('data', (chunk) => {
         text += chunk;
       });
-      answer.on('end', () => resolve(JSON.parse(text)));
+      answer.on('end', () => resolve(text));
     });
     asked.on('error', reject);
     asked.end();
@@ -88,6 +92,25 @@ api: { socket: ${socket} }
     await expect.poll(status, waitMs).toMatchObject({ ready: true, active: 'a', flows: 1 });
     ip('netns', 'exec', namespace, 'conntrack', '-D', '-p', 'tcp');
     await expect.poll(status, waitMs).toMatchObject({ flows: 0 });
+  });
+
+  it('shows what its log, its Raft member, its checkpoint and its table measure', async () => {
+    await expect.poll(status, waitMs).toMatchObject({ ready: true, active: 'a' });
+    const valueOf = async (name: string): Promise<number> => {
+      const text = await readText(socket, '/metrics');
+      return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1]);
+    };
+    for (const name of [
+      'raftwall_raft_applied_entries_total',
+      'raftwall_raft_elections_won_total',
+      'raftwall_log_append_seconds_count',
+      'raftwall_log_written_bytes_total',
+      'raftwall_checkpoint_batches_total',
+      'raftwall_table_bytes',
+      'raftwall_raft_loop_delay_seconds_count',
+    ]) {
+      await expect.poll(() => valueOf(name), waitMs).toBeGreaterThan(0);
+    }
   });
 
   it('K15 room and hooks: is not ready, and says why, while a flushed ruleset leaves its flows untracked', async () => {
