@@ -96,7 +96,7 @@ api: { socket: ${socket} }
 
   it('shows what its log, its Raft member, its checkpoint and its table measure', async () => {
     await expect.poll(status, waitMs).toMatchObject({ ready: true, active: 'a' });
-    const valueOf = async (name: string): Promise<number> => {
+    const metric = async (name: string): Promise<number> => {
       const text = await readText(socket, '/metrics');
       return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1]);
     };
@@ -109,7 +109,7 @@ api: { socket: ${socket} }
       'raftwall_table_bytes',
       'raftwall_raft_loop_delay_seconds_count',
     ]) {
-      await expect.poll(() => valueOf(name), waitMs).toBeGreaterThan(0);
+      await expect.poll(() => metric(name), waitMs).toBeGreaterThan(0);
     }
   });
 
