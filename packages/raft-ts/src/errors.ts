@@ -147,6 +147,21 @@ export class StateBehindLogError extends RaftError {
   }
 }
 
+/**
+ * Thrown when a member starts with other first members than its data directory was made with, while log and snapshot hold no
+ * configuration that would count instead: it might take too few of them for a majority.
+ */
+export class BootstrapMismatchError extends RaftError {
+  constructor(kept: readonly NodeId[], given: readonly NodeId[]) {
+    super(
+      'ERR_RAFT_BOOTSTRAP_MISMATCH',
+      `the options name the members ${given.join(', ')}, but the data directory was made with ${kept.join(', ')}; ` +
+        'members change by addLearner, promote and removeMember, never by the options',
+      { kept: kept.join(','), given: given.join(',') },
+    );
+  }
+}
+
 /** Thrown when a snapshot cannot be taken or received now; the message says why. */
 export class SnapshotUnavailableError extends RaftError {
   constructor(reason: string) {

@@ -24,7 +24,12 @@ export interface RestoredState {
   readonly tornLog: boolean;
   /** Identity of this data directory, 32 hex digits, drawn when it was made. */
   readonly incarnation: string;
+  /** What `noteBootstrap` was given last; null when it never was. */
+  readonly bootstrap: BootstrapMembers | null;
 }
+
+/** The first voters of a cluster and where they listen, ids to `host:port`. */
+export type BootstrapMembers = Readonly<Record<NodeId, string>>;
 
 /** One step of the log: all of it is durable when `done` is called, in the order hard state, reset, truncate, entries. */
 export interface AppendBatch {
@@ -58,6 +63,11 @@ export interface LogReader {
 export interface LogStore extends LogReader {
   /** Called once, before everything else. @throws If what is stored is damaged: the member does not start. */
   open(): Promise<RestoredState>;
+  /**
+   * Keeps the first configuration beside the log, in place of an earlier one; durable when it resolves. Called after `open`
+   * and before the first `append`. @throws If it is too long to be kept, or the disk refuses.
+   */
+  noteBootstrap(members: BootstrapMembers): Promise<void>;
   /** Calls `done` when all of the batch is durable, never before this has returned; with an error when it may not be. */
   append(batch: AppendBatch, done: (error: Error | null) => void): void;
   /** Forgets entries up to and including `index`, in whole segments: fewer may go, never more. */

@@ -38,6 +38,7 @@ export function installSnapshot(state: RaftState, meta: SnapshotMeta): boolean {
   const isGivenUp = isNews && !state.log.matches(lastIndex, lastTerm);
   if (isGivenUp) {
     state.log.reset({ index: lastIndex, term: lastTerm });
+    state.withdrawAcknowledgements(lastIndex + 1);
     state.configs.reset(config, configIndex);
     state.isConfigChanged = true;
   }

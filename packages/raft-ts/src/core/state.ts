@@ -264,7 +264,15 @@ export class RaftState {
   truncate(from: Index): void {
     assert(from > this.commit, 'a committed entry would be truncated');
     this.log.truncate(from);
+    this.withdrawAcknowledgements(from);
     if (this.configs.truncate(from)) this.#onConfig('ChangeConf', this.configs.currentIndex);
+  }
+
+  /** What waits to tell an earlier leader that entries from `from` on are here is not said any more: they are gone. */
+  withdrawAcknowledgements(from: Index): void {
+    this.sendAfterAppend = this.sendAfterAppend.filter(
+      (message) => message.kind !== 'append-response' || message.index < from,
+    );
   }
 
   commitTo(index: Index): void {

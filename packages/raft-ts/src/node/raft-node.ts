@@ -34,7 +34,7 @@ import { Emitter } from './emitter.ts';
 import { StateMachineFailure } from './member-failure.ts';
 import { Membership } from './membership.ts';
 import { Meter } from './meter.ts';
-import { toCoreRestored } from './opening.ts';
+import { settleBootstrap, toCoreRestored } from './opening.ts';
 import type { Applied } from './proposal-table.ts';
 import type { RaftEvents } from './raft-events.ts';
 import { type ReadPolicy, Requests } from './requests.ts';
@@ -92,14 +92,21 @@ export class RaftNode<R> extends Emitter<RaftEvents> {
   #isScheduled = false;
   #stopped: RaftError | null = null;
 
-  /** Opens the log, restores the state and takes part. @throws {StorageCorruptionError} If the log is damaged. */
+  /**
+   * Opens the log, restores the state and takes part.
+   *
+   * @throws {StorageCorruptionError} If the log is damaged.
+   * @throws {BootstrapMismatchError} If `members` are not those that the data directory was made with, and still count.
+   */
   static async open<R>(
     options: RaftNodeOptions,
     dependencies: RaftNodeDependencies<R>,
   ): Promise<RaftNode<R>> {
     const resolved = resolveOptions(options);
-    const restored = await dependencies.store.open();
-    await dependencies.snapshots?.open();
+    const { store, snapshots, stateMachine } = dependencies;
+    const found = await store.open();
+    const snapshot = (await snapshots?.open()) ?? null;
+    const restored = await settleBootstrap(resolved, { store, stateMachine, snapshot }, found);
     const node = new RaftNode(resolved, dependencies, restored);
     try {
       await node.start();

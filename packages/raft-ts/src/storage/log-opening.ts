@@ -89,6 +89,7 @@ function newState(clusterId: string, incarnation: string): VoteState {
     synced: { index: 0, term: 0 },
     tornLog: false,
     initialising: true,
+    bootstrap: null,
   };
 }
 

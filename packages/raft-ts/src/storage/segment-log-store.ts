@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import type { Entry, HardState, Index, LogId, Term } from '../core/types.ts';
-import type { AppendBatch, LogStore, RestoredState } from '../ports.ts';
+import type { AppendBatch, BootstrapMembers, LogStore, RestoredState } from '../ports.ts';
 import { lockDirectory, type Unlock } from './directory-lock.ts';
 import { EntryCache } from './entry-cache.ts';
 import { LogRangeError, StorageError, StorageFailedError, StorageUsageError } from './errors.ts';
@@ -19,6 +19,7 @@ import type { SegmentFactory } from './segment-factory.ts';
 import { segmentHeaderBytes } from './segment-header.ts';
 import type { SegmentList } from './segment-list.ts';
 import type { VoteChange, VoteFile } from './vote-file.ts';
+import { encodeBootstrap } from './vote-slot.ts';
 
 /** What a `SegmentLogStore` works with; the defaults are the real ones. */
 export interface SegmentLogDependencies {
@@ -125,8 +126,21 @@ export class SegmentLogStore implements LogStore {
     this.#compacted = vote.state.compacted;
     this.#prepareNext();
     this.#dependencies.metrics?.segments.set(segments.all.length);
-    const { hardState, compacted, tornLog, incarnation } = vote.state;
-    return { hardState, compacted, lastIndex: segments.lastIndex, tornLog, incarnation };
+    const { hardState, compacted, tornLog, incarnation, bootstrap } = vote.state;
+    const { lastIndex } = segments;
+    return { hardState, compacted, lastIndex, tornLog, incarnation, bootstrap };
+  }
+
+  /** @throws {InvalidOptionError} If they are longer than the vote file has room for. */
+  async noteBootstrap(members: BootstrapMembers): Promise<void> {
+    const { vote } = this.#opened();
+    if (this.#failure !== null) throw this.#failure;
+    encodeBootstrap(members);
+    try {
+      await vote.update({ bootstrap: members });
+    } catch (error) {
+      throw this.#latch(error);
+    }
   }
 
   /** @throws {StorageUsageError} If the store is not open or an append is in flight. */

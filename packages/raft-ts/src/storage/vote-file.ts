@@ -11,7 +11,7 @@ import {
 
 /** What an update may change. */
 export type VoteChange = Partial<
-  Pick<VoteState, 'hardState' | 'compacted' | 'synced' | 'tornLog' | 'initialising'>
+  Pick<VoteState, 'hardState' | 'compacted' | 'synced' | 'tornLog' | 'initialising' | 'bootstrap'>
 >;
 
 /**

@@ -1,6 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import type { HardState, LogId } from '../core/types.ts';
+import { InvalidOptionError } from '../errors.ts';
+import type { BootstrapMembers } from '../ports.ts';
 import { readUint64, writeUint64 } from './uint64.ts';
 
 /** Everything that the vote file holds. */
@@ -18,6 +20,8 @@ export interface VoteState {
   readonly tornLog: boolean;
   /** The log is being made, or made anew by a reset: it holds no entry behind the compacted one, whatever files there are. */
   readonly initialising: boolean;
+  /** The first configuration of the cluster; null until it is noted. */
+  readonly bootstrap: BootstrapMembers | null;
 }
 
 /** What a slot's bytes turned out to be. */
@@ -45,13 +49,19 @@ const at = {
   syncedTerm: 72,
   votedFor: 80,
   clusterId: 336,
+  bootstrapBytes: 592,
+  bootstrap: 594,
   crc: 4092,
 };
 const noVote = 0xffff;
 const idBytesMax = 255;
+const bootstrapBytesMax = at.crc - at.bootstrap;
 const flag = { tornLog: 1, initialising: 2 };
 
-/** @throws {RangeError} If an id is longer than 255 bytes. */
+/**
+ * @throws {RangeError} If an id is longer than 255 bytes.
+ * @throws {InvalidOptionError} If the first members do not fit into a slot.
+ */
 export function encodeVoteSlot(state: VoteState): Buffer {
   const slot = Buffer.alloc(voteSlotBytes);
   magic.copy(slot);
@@ -73,6 +83,7 @@ export function encodeVoteSlot(state: VoteState): Buffer {
   writeUint64(slot, state.compacted.term, at.compactedTerm);
   writeUint64(slot, state.synced.index, at.syncedIndex);
   writeUint64(slot, state.synced.term, at.syncedTerm);
+  writeBootstrap(slot, state.bootstrap);
   slot.writeUInt32LE(crc32(slot.subarray(0, at.crc)), at.crc);
   return slot;
 }
@@ -82,6 +93,31 @@ function writeId(slot: Buffer, id: string, offset: number): number {
   if (bytes.length > idBytesMax) throw new RangeError(`id "${id}" is longer than 255 bytes`);
   bytes.copy(slot, offset);
   return bytes.length;
+}
+
+/**
+ * The first members as a slot has them, JSON in UTF-8.
+ *
+ * @throws {InvalidOptionError} If that is more than there is room for.
+ */
+export function encodeBootstrap(bootstrap: BootstrapMembers): Buffer {
+  const bytes = Buffer.from(JSON.stringify(bootstrap));
+  if (bytes.length <= bootstrapBytesMax) return bytes;
+  throw new InvalidOptionError('members', `at most ${bootstrapBytesMax} bytes long`, bytes.length);
+}
+
+/** Length first; a slot of an earlier version has zeros there. */
+function writeBootstrap(slot: Buffer, bootstrap: BootstrapMembers | null): void {
+  if (bootstrap === null) return;
+  const bytes = encodeBootstrap(bootstrap);
+  slot.writeUInt16LE(bytes.length, at.bootstrapBytes);
+  bytes.copy(slot, at.bootstrap);
+}
+
+function readBootstrap(slot: Buffer): BootstrapMembers | null {
+  const bytes = slot.readUInt16LE(at.bootstrapBytes);
+  if (bytes === 0) return null;
+  return JSON.parse(slot.toString('utf8', at.bootstrap, at.bootstrap + bytes));
 }
 
 export function decodeVoteSlot(slot: Buffer): VoteSlot {
@@ -112,6 +148,7 @@ export function decodeVoteSlot(slot: Buffer): VoteSlot {
       synced: { index: readUint64(slot, at.syncedIndex), term: readUint64(slot, at.syncedTerm) },
       tornLog: (flags & flag.tornLog) !== 0,
       initialising: (flags & flag.initialising) !== 0,
+      bootstrap: readBootstrap(slot),
     },
   };
 }

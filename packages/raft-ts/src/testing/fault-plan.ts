@@ -25,6 +25,7 @@ export const faultKinds = [
   'bit flip',
   'misdirected write',
   'wiped member',
+  'other members at a start',
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];

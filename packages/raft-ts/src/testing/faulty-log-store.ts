@@ -1,5 +1,5 @@
 import type { Entry, Index, Term } from '../core/types.ts';
-import type { AppendBatch, LogStore, RestoredState } from '../ports.ts';
+import type { AppendBatch, BootstrapMembers, LogStore, RestoredState } from '../ports.ts';
 
 /** Whether the batch that fails is durable all the same: a caller cannot tell. */
 export type AppendFault = 'before-durable' | 'after-durable';
@@ -24,6 +24,11 @@ export class FaultyLogStore implements LogStore {
 
   open(): Promise<RestoredState> {
     return this.#inner.open();
+  }
+
+  noteBootstrap(members: BootstrapMembers): Promise<void> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    return this.#inner.noteBootstrap(members);
   }
 
   append(batch: AppendBatch, done: (error: Error | null) => void): void {

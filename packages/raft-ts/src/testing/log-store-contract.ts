@@ -98,6 +98,23 @@ const checks: Readonly<Record<string, LogStoreCheck>> = {
     await again.close();
   },
 
+  'the first members are kept, the newest ones, also after a restart': async (storage) => {
+    const store = storage.newStore();
+    assert.equal((await store.open()).bootstrap, null);
+    await store.noteBootstrap({ a: 'a:1', b: 'b:1' });
+    await store.noteBootstrap({ a: 'a:2', constructor: 'c:1' });
+    await appendBatch(store, {
+      hardState: { term: 1, votedFor: 'a' },
+      entries: textEntries(1, 2, 1),
+    });
+    await store.close();
+    const again = storage.newStore();
+    const { bootstrap, lastIndex } = await again.open();
+    assert.deepEqual({ ...bootstrap }, { a: 'a:2', constructor: 'c:1' });
+    assert.equal(lastIndex, 2);
+    await again.close();
+  },
+
   'appended entries are read back, also after a restart': async (storage) => {
     const entries = [
       ...textEntries(1, 5, 1),

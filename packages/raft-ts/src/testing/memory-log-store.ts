@@ -7,7 +7,7 @@ import {
   type LogId,
   type Term,
 } from '../core/types.ts';
-import type { AppendBatch, LogStore, RestoredState } from '../ports.ts';
+import type { AppendBatch, BootstrapMembers, LogStore, RestoredState } from '../ports.ts';
 
 /** When an append becomes durable: calls `commit` once, now or later. The store never overlaps two appends. */
 export type SyncDelay = (commit: () => void) => void;
@@ -23,6 +23,7 @@ interface Image {
   tornLog: boolean;
   compacted: LogId;
   entries: Entry[];
+  bootstrap: BootstrapMembers | null;
 }
 
 /**
@@ -37,6 +38,7 @@ export class MemoryLogStore implements LogStore {
     tornLog: false,
     compacted: { index: 0, term: 0 },
     entries: [],
+    bootstrap: null,
   };
   /** Entries of the newest durable group, which a torn write may take. */
   #lastGroup = 0;
@@ -51,13 +53,19 @@ export class MemoryLogStore implements LogStore {
 
   /** What `open` resolves to, at once. */
   restore(): RestoredState {
-    const { hardState, tornLog, compacted } = this.#durable;
+    const { hardState, tornLog, compacted, bootstrap } = this.#durable;
     const { lastIndex } = this;
-    return { hardState, compacted, lastIndex, tornLog, incarnation: this.#incarnation };
+    return { hardState, compacted, lastIndex, tornLog, bootstrap, incarnation: this.#incarnation };
   }
 
   open(): Promise<RestoredState> {
     return Promise.resolve(this.restore());
+  }
+
+  noteBootstrap(members: BootstrapMembers): Promise<void> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    this.#durable.bootstrap = members;
+    return Promise.resolve();
   }
 
   get lastIndex(): Index {

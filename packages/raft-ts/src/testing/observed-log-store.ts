@@ -1,5 +1,5 @@
 import type { Entry, HardState, Index, Term } from '../core/types.ts';
-import type { AppendBatch, LogStore, RestoredState } from '../ports.ts';
+import type { AppendBatch, BootstrapMembers, LogStore, RestoredState } from '../ports.ts';
 
 export interface LogObserver {
   /** A batch was handed to the store. */
@@ -42,6 +42,10 @@ export class ObservedLogStore implements LogStore {
 
   open(): Promise<RestoredState> {
     return this.#inner.open();
+  }
+
+  noteBootstrap(members: BootstrapMembers): Promise<void> {
+    return this.#inner.noteBootstrap(members);
   }
 
   append(batch: AppendBatch, done: (error: Error | null) => void): void {

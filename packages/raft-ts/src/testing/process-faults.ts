@@ -104,6 +104,19 @@ export class ProcessFaults {
     return true;
   }
 
+  /** An operator starts a member anew and names other first members: often itself alone, which would be a majority of one. */
+  misname(): boolean {
+    const { random, members, trace } = this.#parts;
+    const victim = random.pick(this.#up());
+    if (victim === undefined) return false;
+    const others = random.chance(0.5) ? [] : members.filter(() => random.chance(0.3));
+    const ids = [...new Set([victim, ...others])].map(({ id }) => id);
+    trace(() => `${victim.id} will be started with the members ${ids.join(', ')}`);
+    this.crash(victim);
+    victim.misname(Object.fromEntries(ids.map((id) => [id, id])));
+    return true;
+  }
+
   /** From now on who is down stays down until it is revived. */
   end(): void {
     this.#isOver = true;

@@ -63,6 +63,7 @@ export class SimFaults {
       'bit flip': () => disks.damage('bit-flip'),
       'misdirected write': () => disks.damage('misdirected-write'),
       'wiped member': () => disks.wipe(),
+      'other members at a start': () => processes.misname(),
     };
   }
 

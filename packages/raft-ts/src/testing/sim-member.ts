@@ -1,6 +1,8 @@
 import { RaftCore } from '../core/raft.ts';
 import type { CommitRule, RaftState } from '../core/state.ts';
 import type { Index, NodeId } from '../core/types.ts';
+import { BootstrapMismatchError } from '../errors.ts';
+import { settleBootstrap } from '../node/opening.ts';
 import { RaftNode } from '../node/raft-node.ts';
 import type { ReadPolicy } from '../node/requests.ts';
 import type { ResolvedOptions } from '../options.ts';
@@ -74,6 +76,8 @@ export class SimMember {
   /** By lease in the runs that have leases. */
   readonly readPolicy: ReadPolicy;
   readonly #options: ResolvedOptions;
+  /** What an operator names by mistake at the next start; null for nothing wrong. */
+  #wrongMembers: ResolvedOptions['members'] | null = null;
   readonly #world: SimMemberDependencies;
   #phase: Phase = 'down';
   #core: RaftCore | null = null;
@@ -133,14 +137,20 @@ export class SimMember {
     if (this.#phase !== 'down') return;
     const life = ++this.life;
     this.#phase = 'opening';
-    this.storage.open().then(
+    const options = { ...this.#options, members: this.#wrongMembers ?? this.#options.members };
+    this.#open(options).then(
       (opened) => {
-        if (life === this.life) this.#attempt(() => this.#tryJoin(opened));
+        if (life === this.life) this.#attempt(() => this.#tryJoin(options, opened));
       },
       (error: unknown) => {
         if (life === this.life) this.#attempt(() => this.#onRefused(error));
       },
     );
+  }
+
+  /** Its next life is started with other first members; that is mended when it is refused, or with the end of that life. */
+  misname(members: ResolvedOptions['members']): void {
+    this.#wrongMembers = members;
   }
 
   /** The process is gone, with `power` also what was not synced. */
@@ -157,6 +167,7 @@ export class SimMember {
     this.#stateMachine = null;
     this.#isPaused = false;
     this.#isDiskFaulty = false;
+    this.#wrongMembers = null;
     this.#backlog = [];
     this.#waiters = [];
     this.onNextAppend = null;
@@ -257,9 +268,19 @@ export class SimMember {
     return new Promise((resolve) => this.#waiters.push({ index, resolve }));
   }
 
-  #tryJoin(opened: OpenedStore): void {
+  async #open(options: ResolvedOptions): Promise<OpenedStore> {
+    const opened = await this.storage.open();
+    const { store, snapshots } = opened;
+    const { hasSnapshots } = this.#world.plan;
+    const snapshot = hasSnapshots ? snapshots.current : null;
+    // The simulated state machine keeps no configuration.
+    const parts = { store, snapshot, stateMachine: { appliedConfig: null } };
+    return { ...opened, restored: await settleBootstrap(options, parts, opened.restored) };
+  }
+
+  #tryJoin(options: ResolvedOptions, opened: OpenedStore): void {
     try {
-      this.#join(opened);
+      this.#join(options, opened);
     } catch (error) {
       // Its configurations are read from the log first, which may be damaged.
       if (!this.isDestroyed || !isOfDisk(error)) throw error;
@@ -267,7 +288,7 @@ export class SimMember {
     }
   }
 
-  #join({ store, snapshots, restored }: OpenedStore): void {
+  #join(options: ResolvedOptions, { store, snapshots, restored }: OpenedStore): void {
     const { network, random, invariants, trace, coverage } = this.#world;
     invariants.restarted(this.id);
     this.durable.checkOpened(restored, store);
@@ -283,8 +304,9 @@ export class SimMember {
     if (this.#checkpoint !== null) this.#stateMachine.load(this.#checkpoint.content);
     this.#snapshots = this.#world.plan.hasSnapshots ? snapshots : null;
     this.#store = this.#observed(store, restored);
+    if (this.#wrongMembers !== null) coverage.add('start with other members, which do not count');
     this.node = new RaftNode<Outcome>(
-      this.#options,
+      options,
       {
         store: this.#store,
         snapshots: this.#snapshots,
@@ -294,9 +316,9 @@ export class SimMember {
         random: () => random.next(),
       },
       restored,
-      (options, dependencies, found) => {
+      (coreOptions, dependencies, found) => {
         const { commitRule } = this.#world;
-        this.#core = new RaftCore(options, { ...dependencies, commitRule }, found);
+        this.#core = new RaftCore(coreOptions, { ...dependencies, commitRule }, found);
         return this.#core;
       },
     );
@@ -342,6 +364,12 @@ export class SimMember {
 
   #onRefused(error: unknown): void {
     this.#world.trace(() => `${this.id} does not start: ${error}`);
+    if (error instanceof BootstrapMismatchError && this.#wrongMembers !== null) {
+      this.#world.coverage.add('start refused for other members');
+      this.crash('process');
+      this.start();
+      return;
+    }
     if (error instanceof StorageCorruptionError && this.isDestroyed) {
       this.#phase = 'refused';
       this.node = null;

@@ -546,4 +546,37 @@ export const guards: readonly Guard[] = [
       ),
     ],
   },
+  {
+    bug: 37,
+    guard: 'other first members are refused',
+    edits: [
+      edit(
+        'node/opening',
+        'throw new BootstrapMismatchError(Object.keys(kept), Object.keys(given));',
+        'return { ...restored, bootstrap: given };',
+      ),
+    ],
+  },
+  {
+    bug: 37,
+    guard: 'the first members are kept at the first start',
+    edits: [
+      edit(
+        'node/opening',
+        'if (kept === null || !isSameAddresses(kept, given)) await parts.store.noteBootstrap(given);',
+        '',
+      ),
+    ],
+  },
+  {
+    bug: 37,
+    guard: 'what a truncation brings back are the first members that were kept',
+    edits: [
+      edit(
+        'node/opening',
+        'if (holdsConfig(parts, restored)) return restored;',
+        'if (holdsConfig(parts, restored)) return { ...restored, bootstrap: given };',
+      ),
+    ],
+  },
 ];

@@ -30,6 +30,7 @@ const brokenGuards: readonly (readonly [guard: string, seedsMax: number, found: 
   ['both halves of a joint configuration', 60, /without a majority|committed|leader/],
   ['a majority is more than half', 60, /without a majority|committed|leader/],
   ['learners do not count', 120, /without a majority|committed/],
+  ['other first members are refused', 40, /election safety|committed|without a majority|leader/],
   ['a read round waits for a commit of the own term', 120, /not linearizable|stale read/],
 ];
 

@@ -86,6 +86,32 @@ describe('what a follower answers while its disk is busy', () => {
     ]);
   });
 
+  /** Entry 1 is being written, 2 of the leader of term 1 waits, and was asked for. */
+  function waiting(): CoreBench {
+    const bench = writing();
+    bench.core.step(appendOf('b', 1, [1, 1], [1]));
+    bench.run();
+    return bench;
+  }
+
+  it('that what was cut meanwhile is here is never said', () => {
+    const bench = waiting();
+    bench.core.step(appendOf('c', 2, [1, 1], [2]));
+    expect(bench.settle()).toMatchObject([
+      { to: 'b', term: 1, success: true, index: 1 },
+      { to: 'c', term: 2, success: true, index: 2 },
+    ]);
+  });
+
+  it('nor when a snapshot took the place of the log', () => {
+    const bench = waiting();
+    const answers = [...bench.step(snapshotOf('c', 2, [1, 2])), ...bench.restore()];
+    expect(ofKind(answers, 'append-response').map(({ to, index }) => [to, index])).toEqual([
+      ['b', 1],
+      ['c', 1],
+    ]);
+  });
+
   it('one answer to a request, also to one that begins in what is committed', () => {
     const bench = new CoreBench({ log: [1, 1, 1], applied: 2 });
     expect(bench.step(appendOf('b', 1, [1, 1], [1, 1]))).toMatchObject([

@@ -151,6 +151,20 @@ describe('the directory', () => {
     await expect(other.open()).rejects.toThrow(StorageIdentityError);
   });
 
+  it('has no room for endless first members, and goes on without them', async () => {
+    const directory = newDirectory();
+    const store = new SegmentLogStore(settingsIn(directory));
+    await store.open();
+    const members = Object.fromEntries(
+      Array.from({ length: 20 }, (_, i) => [`${'x'.repeat(250)}${i}`, 'a:1']),
+    );
+    await expect(store.noteBootstrap(members)).rejects.toThrow(
+      /members must be at most 3498 bytes/,
+    );
+    await appendBatch(store, { entries: textEntries(1, 1, 1) });
+    await store.close();
+  });
+
   it('may have a path that does not exist yet', async () => {
     const directory = path.join(newDirectory(), 'a', 'b');
     const store = new SegmentLogStore(settingsIn(directory));
