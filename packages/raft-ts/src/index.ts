@@ -19,6 +19,7 @@ export * from './core/index.ts';
 export {
   AppliedBeyondLogError,
   AssertionFailedError,
+  BootstrapMismatchError,
   BusyError,
   ClosedError,
   ConfigChangeInProgressError,
@@ -56,6 +57,7 @@ export {
 } from './options.ts';
 export type {
   AppendBatch,
+  BootstrapMembers,
   Clock,
   Done,
   LogReader,

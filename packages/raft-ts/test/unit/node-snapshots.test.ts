@@ -252,7 +252,8 @@ describe('a state that is behind the log', () => {
     const { id, store } = member;
     const transport = new LocalNetwork().transport(id);
     const parts = { store, transport, stateMachine: new KvMachine() };
-    const opening = RaftNode.open({ id, members: { [id]: `${id}:1` } }, parts);
+    const members = (await store.open()).bootstrap!;
+    const opening = RaftNode.open({ id, members }, parts);
     await expect(opening).rejects.toThrow(StateBehindLogError);
     await member.start();
   });
