@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 declare -A NEEDED=(
   [ip]=iproute2 [sysctl]=procps [keepalived]=keepalived [conntrack]=conntrack
   [iptables]=iptables [nft]=nftables [sshd]=openssh-server [ssh]=openssh-client
-  [openssl]=openssl [perl]=perl [promtool]=prometheus
+  [openssl]=openssl [perl]=perl [promtool]=prometheus [faketime]=faketime
+  [prlimit]=util-linux [mount]=mount [tc]=iproute2
 )
 PATH="$PATH:/usr/sbin:/sbin"
 

@@ -8,6 +8,7 @@ import {
   undrain,
 } from './commands/cluster.ts';
 import { type FlowFilterOptions, flows } from './commands/flows.ts';
+import { addMemberAndWait } from './commands/joining.ts';
 import { status, statusWhenReady } from './commands/status.ts';
 import { verify } from './commands/verify.ts';
 import { watch } from './commands/watch.ts';
@@ -96,12 +97,16 @@ function addMembers(add: Add, choose: Choose): void {
   );
   const below = (synopsis: string, description: string) =>
     addGlobalOptions(list.command(synopsis).description(description)).allowExcessArguments(false);
-  below(
-    'add <node> <address>',
-    'add a member (host:port) that has no vote yet; ask the leader',
-  ).action((id: string, address: string, _options, command: Command) =>
-    choose(changeMembers({ kind: 'add', id, address }), command),
-  );
+  below('add <node> <address>', 'add a member (host:port) that has no vote yet; ask the leader')
+    .option('--wait <seconds>', 'say how far it has come until it is level; exit 4 if not in time')
+    .action((id: string, address: string, { wait }: { wait?: string }, command: Command) =>
+      choose(
+        wait === undefined
+          ? changeMembers({ kind: 'add', id, address })
+          : addMemberAndWait(id, address, wait),
+        command,
+      ),
+    );
   const changes = {
     promote: 'give a member that is level a vote',
     remove: 'remove a member; it comes back only with an empty data directory',

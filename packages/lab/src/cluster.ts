@@ -60,6 +60,7 @@ export class Cluster {
   /** Number of members that the configuration names. */
   readonly #founders: number;
   #joined = 0;
+  readonly #undo: (() => void)[] = [];
 
   private constructor(
     parts: { namespaces: NamespaceSet; topology: Topology; directory: string },
@@ -217,9 +218,15 @@ export class Cluster {
     return all.reduce((sum, counters) => sum + counters.forward, 0);
   }
 
+  /** Has something undone when the cluster is removed. */
+  onRemove(undo: () => void): void {
+    this.#undo.push(undo);
+  }
+
   /** Ends everything. `keep` leaves the directory with the logs. */
   remove({ keep = false }: { keep?: boolean } = {}): void {
     this.#namespaces.remove();
+    for (const undo of this.#undo.splice(0)) undo();
     if (!keep) rmSync(this.directory, { recursive: true, force: true });
   }
 

@@ -69,6 +69,14 @@ export interface StatusView {
   } | null;
 }
 
+/** What the lab reads of `GET /v1/activations`. */
+export interface ActivationView {
+  readonly group: string;
+  readonly epoch: number;
+  readonly node: string;
+  readonly accepted: boolean;
+}
+
 /** The real raftwalld, in the foreground inside a firewall. */
 export class RaftwallDaemon {
   readonly id: string;
@@ -139,6 +147,11 @@ export class RaftwallDaemon {
   /** Reads the status straight from the socket. @throws {Error} If there is no answer. */
   async status(): Promise<StatusView> {
     return JSON.parse(await readUnixHttp(this.#socket, '/v1/status')) as StatusView;
+  }
+
+  /** Reads who became active when, as this node has applied it. */
+  async activations(): Promise<ActivationView[]> {
+    return JSON.parse(await readUnixHttp(this.#socket, '/v1/activations')) as ActivationView[];
   }
 
   /** Reads the metrics in Prometheus' text format. */

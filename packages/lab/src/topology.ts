@@ -3,6 +3,9 @@ import type { Namespace, NamespaceSet } from './namespace.ts';
 
 const BRIDGES = ['left', 'right', 'members'] as const;
 
+/** A wire of a firewall, by the bridge that it leads to. */
+export type LinkName = (typeof BRIDGES)[number];
+
 /** A firewall's interfaces and the bridges that they lead to, as in the test case. */
 const FIREWALL_LINKS = { eth1: 'left', eth0: 'right', eth2: 'members' } as const;
 
@@ -118,6 +121,11 @@ export class Topology {
     await this.#switch.ip(
       Object.values(FIREWALL_LINKS).map((bridge) => `link set ${portName(index, bridge)} ${state}`),
     );
+  }
+
+  /** Cuts or mends one wire of a firewall. */
+  async setLink(index: number, link: LinkName, state: 'up' | 'down'): Promise<void> {
+    await this.#switch.ip([`link set ${portName(index, link)} ${state}`]);
   }
 
   /** Takes a firewall's machine away, with all that its kernel knew. */

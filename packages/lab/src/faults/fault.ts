@@ -11,6 +11,9 @@ export interface Scene {
 /** Ends a fault: time, a person or a service manager does what they do. The cluster recovers by itself afterwards. */
 export type Mend = () => Promise<void>;
 
+/** What a firewall is for the traffic when the fault comes. */
+export type VictimRole = 'active' | 'standby';
+
 /** A way in which a firewall breaks. */
 export interface Fault {
   /** In kebab-case; it selects the fault on the command line. */
@@ -19,6 +22,10 @@ export interface Fault {
   readonly title: string;
   /** What the cluster has to be made of for it. Default: nothing special. */
   readonly cluster?: ClusterOptions;
+  /** Whom it can happen to. Default: both. */
+  readonly roles?: readonly VictimRole[];
+  /** Something to do to the machines before the daemons start. */
+  prepare?(cluster: Cluster): Promise<void>;
   /** Lets it happen; it has happened when this resolves. */
   inject(scene: Scene): Promise<Mend>;
 }

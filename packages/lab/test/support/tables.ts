@@ -1,24 +1,7 @@
-import { type Cluster, conntrackView, differences, waitFor } from '../../src/index.ts';
+import { type Cluster, tableDifferences, waitFor } from '../../src/index.ts';
 
 /** How long after the last packet the tables may differ. */
 const AGREEMENT_MS = 1000;
-
-/** Compares the kernels of all firewalls with power with that of the holder, NAT included.
- * @returns one line for each difference */
-async function tableDifferences(cluster: Cluster, source?: string): Promise<string[]> {
-  const filter = source === undefined ? {} : { source };
-  const views = await Promise.all(
-    cluster.powered.map(async (firewall) => ({
-      firewall,
-      flows: await conntrackView(firewall.namespace, filter),
-    })),
-  );
-  const truth = views.find(({ firewall }) => firewall === cluster.holder);
-  if (truth === undefined) return ['nobody holds the virtual addresses'];
-  return views.flatMap(({ firewall, flows }) =>
-    differences(truth.flows, flows).map((line) => `${firewall.id} ${line}`),
-  );
-}
 
 /** Waits until the tables agree.
  * @throws {TimedOutError} If they do not in time, with the first differences. */
