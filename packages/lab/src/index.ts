@@ -25,6 +25,8 @@ export { type CellOptions, type CellResult, measureCell, shortcomings } from './
 export { Namespace, NamespaceSet, sweepOrphans } from './namespace.ts';
 export type { StatusView, VrrpMode } from './raftwall-daemon.ts';
 export { applyRuleset, type InvalidCounters, type RulesetOptions } from './ruleset.ts';
+export { schedule } from './soak/schedule.ts';
+export { type SoakOptions, soak } from './soak/soak.ts';
 export { type SshOptions, SshSession } from './ssh-session.ts';
 export { tableDifferences } from './table-agreement.ts';
 export { Timeline, type TimelineEvent, type TimelineOutput, type Tone } from './timeline.ts';

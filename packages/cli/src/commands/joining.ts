@@ -43,13 +43,14 @@ function progressOf(
 ): { isLevel: boolean; text: string } {
   const member = members.find((one) => one.id === id);
   if (member === undefined) return { isLevel: false, text: `${id} is no member (any more)` };
-  const { matchIndex, reachable, level } = member;
+  const { matchIndex, reachable, level, witness } = member;
   if (matchIndex === null || matchIndex === 0) {
     return { isLevel: false, text: `${id} ${reachable ? 'is connected' : 'is waited for'}` };
   }
   if (matchIndex < goalIndex) {
     return { isLevel: false, text: `${id} has the log up to ${matchIndex} of ${goalIndex}` };
   }
-  if (!level) return { isLevel: false, text: `${id} has the log, its kernel is filled` };
+  if (!level && !witness)
+    return { isLevel: false, text: `${id} has the log, its kernel is filled` };
   return { isLevel: true, text: `${id} is level` };
 }

@@ -295,6 +295,29 @@ not equal; tables compared with that of fw1, flow by flow in 2 of the 256 key ra
     });
   });
 
+  it('members add --wait says how far the new member has come until it is level', async () => {
+    const fw4 = { ...node.current.members[1]!, id: 'fw4', role: 'learner' as const };
+    const stages = [
+      { ...fw4, matchIndex: null, reachable: false, level: false },
+      { ...fw4, matchIndex: 60, level: false },
+      { ...fw4, matchIndex: 120, level: false },
+      { ...fw4, matchIndex: 120, level: true },
+    ].map((it) => ({ ...node.current, members: [...node.current.members, it] }));
+    // The first looks are for the answer to the change, and for the index to reach.
+    const looks = [node.current, node.current, ...stages];
+    const status = vi.spyOn(node, 'status').mockImplementation(() => looks.shift() ?? stages[3]!);
+    const add = ['members', 'add', 'fw4', '10.77.0.4:7650'];
+    const ended = await raftwall(...add, '--wait', '60');
+    expect(ended).toMatchObject({ code: 0 });
+    expect(ended.stdout).toContain('fw4');
+    expect(ended.stderr).toBe(
+      'fw4 is waited for\nfw4 has the log up to 60 of 120\nfw4 has the log, its kernel is filled\nfw4 is level\n',
+    );
+    status.mockImplementation(() => stages[1]!);
+    expect(await raftwall(...add, '--wait', '0')).toMatchObject({ code: 4 });
+    status.mockRestore();
+  });
+
   it('watch prints events until interrupted', async () => {
     const child = start('watch');
     const end = collect(child);

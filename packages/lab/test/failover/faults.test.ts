@@ -10,8 +10,8 @@ const TELLING: readonly (readonly [fault: string, role: VictimRole])[] = [
   ['split-vrrp', 'active'],
   ['mute-member', 'active'],
   ['failed-sync', 'active'],
-  ['full-disk', 'standby'],
-  ['wiped-disk', 'standby'],
+  ['full-disk', 'active'],
+  ['wiped-disk', 'active'],
 ];
 
 it.each(TELLING)(
