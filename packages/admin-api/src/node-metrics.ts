@@ -1,4 +1,4 @@
-import type { AdminPort, NodeStatus } from '@raftwall/replicator';
+import type { AdminPort, GroupStatus, NodeStatus } from '@raftwall/replicator';
 import { Gauge, type Registry } from 'prom-client';
 
 interface NodeGauge {
@@ -29,12 +29,6 @@ const GAUGES: readonly NodeGauge[] = [
     help: '1 if this node is the Raft leader',
     read: (it) => Number(it.role === 'leader'),
   },
-  {
-    name: 'raftwall_active',
-    help: '1 if this node is the active node of the first traffic group',
-    read: (it) => Number(it.active === it.node),
-  },
-  { name: 'raftwall_epoch', help: 'Epoch of the first traffic group', read: (it) => it.epoch },
   { name: 'raftwall_term', help: 'Raft term', read: (it) => it.term },
   { name: 'raftwall_commit_index', help: 'Raft commit index', read: (it) => it.commitIndex },
   {
@@ -62,15 +56,36 @@ const GAUGES: readonly NodeGauge[] = [
     help: 'Entries that the kernel may hold; 0: no limit',
     read: (it) => it.kernel.entriesMax ?? 0,
   },
+];
+
+interface GroupGauge {
+  readonly name: string;
+  readonly help: string;
+  readonly read: (group: GroupStatus, status: NodeStatus) => number;
+}
+
+/** By traffic group. */
+const GROUP_GAUGES: readonly GroupGauge[] = [
+  {
+    name: 'raftwall_active',
+    help: '1 if this node is the active node of the traffic group',
+    read: (it, { node }) => Number(it.active === node),
+  },
+  { name: 'raftwall_epoch', help: 'Epoch of the traffic group', read: (it) => it.epoch },
+  {
+    name: 'raftwall_group_ready',
+    help: '1 if this node may take the traffic group over',
+    read: (it) => Number(it.local?.ready === true),
+  },
   {
     name: 'raftwall_oldest_uncommitted_seconds',
     help: 'Age of the oldest captured operation that is not committed',
-    read: (it) => it.capture.oldestUncommittedMs / 1000,
+    read: (it) => (it.local?.capture.oldestUncommittedMs ?? 0) / 1000,
   },
   {
     name: 'raftwall_split_vip',
     help: '1 if another node that is VRRP master too holds the epoch',
-    read: (it) => Number(it.vrrp?.splitVip === true),
+    read: (it) => Number(it.local?.vrrp?.splitVip === true),
   },
 ];
 
@@ -83,6 +98,19 @@ export function registerNodeMetrics(registry: Registry, node: Pick<AdminPort, 's
       registers: [registry],
       collect() {
         this.set(read(node.status()));
+      },
+    });
+  }
+  for (const { name, help, read } of GROUP_GAUGES) {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['group'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        const status = node.status();
+        for (const group of status.groups) this.set({ group: group.name }, read(group, status));
       },
     });
   }

@@ -26,6 +26,11 @@ const PLAIN: readonly PlainCounter[] = [
     read: (it) => it.outsideDomain,
   },
   {
+    name: 'raftwall_capture_outside_groups_events_total',
+    help: 'Kernel events of flows that no traffic group selects (rule A6)',
+    read: (it) => it.outsideGroups,
+  },
+  {
     name: 'raftwall_capture_not_admitted_events_total',
     help: 'Kernel events of flows that have not shown yet what admission asks for (rule K4)',
     read: (it) => it.notAdmitted,

@@ -67,7 +67,6 @@ export class NetlinkKernel implements Kernel {
   readonly #dumper: Dumper;
   readonly #sysctls: ConntrackSysctls;
   readonly #probes: HookProbes;
-  readonly #batch: InjectBatch;
   readonly #lookups = new CommandBatch();
   #listener: EventListener | null = null;
   #dumping: Promise<unknown> = Promise.resolve();
@@ -77,7 +76,6 @@ export class NetlinkKernel implements Kernel {
   constructor(options: NetlinkKernelOptions, onFailure: (error: Error) => void) {
     this.#options = options;
     this.#onFailure = onFailure;
-    this.#batch = new InjectBatch(options.tcpWindowTracking);
     this.#sysctls = new ConntrackSysctls(this.#place);
     this.#commands = new CommandChannel(this.#place, { onFailure, metrics: null });
     this.#dumper = new Dumper(this.#place, { metrics: null });
@@ -122,7 +120,7 @@ export class NetlinkKernel implements Kernel {
   }
 
   newBatch(): KernelBatch {
-    return this.#batch.reset();
+    return new InjectBatch(this.#options.tcpWindowTracking);
   }
 
   async execute(batch: KernelBatch): Promise<Int32Array> {
@@ -238,9 +236,8 @@ class InjectBatch implements KernelBatch {
     return this.commands.count;
   }
 
-  reset(): this {
+  reset(): void {
     this.commands.reset();
-    return this;
   }
 
   create(flow: FlowFields, inject: InjectOptions): void {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { AdminApiOptions } from '@raftwall/admin-api';
 import {
   type ActivityOptions,
@@ -70,6 +71,7 @@ export function transportOptions(config: DaemonConfig): TcpTransportOptions {
     listen: config.node.listen.text,
     insecure: config.peers.insecure,
     tls: config.peers.tls,
+    optionsDigest: optionsDigest(config),
     peersFile: `${config.node.dataDir}/peers.json`,
   };
 }
@@ -147,8 +149,19 @@ export function witnessOptions(config: DaemonConfig, version: string): WitnessOp
   };
 }
 
-function groupOptions({ vrrp }: DaemonConfig): readonly GroupOptions[] {
-  return vrrp?.groups.map(({ name }) => ({ name })) ?? [{ name: 'default' }];
+/** Traffic groups in their order; without VRRP one, which the leader carries. */
+export function groupOptions({ vrrp }: DaemonConfig): readonly GroupOptions[] {
+  return vrrp?.groups ?? [{ name: 'default', select: null, virtualAddresses: [] }];
+}
+
+/** What members must have alike beyond the cluster's name: whose flow is whose (rule A6). Empty without groups to speak of. */
+export function optionsDigest(config: DaemonConfig): string {
+  const groups = groupOptions(config);
+  if (groups.length === 1 && groups[0]?.name === 'default') return '';
+  const selectors = groups.map(({ name, select }) =>
+    groups.length === 1 ? [name] : [name, select?.zones ?? [], select?.prefixes ?? []],
+  );
+  return createHash('sha256').update(JSON.stringify(selectors)).digest('hex');
 }
 
 function activityOptions({ cluster }: DaemonConfig): ActivityOptions {

@@ -1,4 +1,4 @@
-import { TrackFile, VrrpFifo, VrrpFollower } from '@raftwall/keepalived';
+import { TrackFile, VrrpFifo, VrrpFollower, type VrrpName } from '@raftwall/keepalived';
 import type { Consensus, GroupPorts, ReadinessSink } from '@raftwall/replicator';
 import { LeaderActivity, PrivateReadiness, VrrpActivity } from './activity.ts';
 import type { LocalAddresses } from './addresses.ts';
@@ -24,7 +24,7 @@ export async function joinVrrp(
   addresses: LocalAddresses,
   logger: Logger,
 ): Promise<JoinedVrrp> {
-  const { vrrp, cluster } = config;
+  const { vrrp } = config;
   if (vrrp === null) return withoutVrrp();
   const fifo = new VrrpFifo({ path: vrrp.fifo });
   fifo.setMaxListeners(vrrp.groups.length + 2);
@@ -36,7 +36,7 @@ export async function joinVrrp(
   const groups = new Map(
     vrrp.groups.map((group) => [
       group.name,
-      joinGroup(group, cluster.virtualAddresses, { fifo, addresses, logger }),
+      joinGroup(group, vrrp.groups.length === 1, { fifo, addresses, logger }),
     ]),
   );
   return {
@@ -55,12 +55,12 @@ export async function joinVrrp(
 
 function joinGroup(
   group: TrafficGroupOptions,
-  virtualAddresses: readonly string[],
+  isOnly: boolean,
   host: { readonly fifo: VrrpFifo; readonly addresses: LocalAddresses; readonly logger: Logger },
 ): JoinedGroup {
-  const { kind, name } = group.instance;
+  const { virtualAddresses } = group;
   const { fifo: lines, addresses, logger } = host;
-  const instance = kind === 'GROUP' ? { group: name } : { instance: name };
+  const instance = vrrpName(group, isOnly);
   const follower = new VrrpFollower({ instance, virtualAddresses }, { lines, addresses });
   const trackFile = new TrackFile({ path: group.trackFile });
   follower.start();
@@ -78,6 +78,12 @@ function joinGroup(
       }
     },
   };
+}
+
+/** The FIFO's lines of instances do not say of which group they are: with several groups they say nothing. */
+function vrrpName({ instance: { kind, name } }: TrafficGroupOptions, isOnly: boolean): VrrpName {
+  if (kind === 'INSTANCE') return { instance: name };
+  return isOnly ? { group: name } : { group: name, instances: [] };
 }
 
 function withoutVrrp(): JoinedVrrp {

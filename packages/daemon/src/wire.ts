@@ -7,6 +7,7 @@ import {
   Admin,
   Checkpointer,
   ClusterState,
+  GroupSelectors,
   type Outcome,
   ReplicatedStateMachine,
   Replicator,
@@ -23,6 +24,7 @@ import type { Logger } from './logger.ts';
 import { NetlinkKernel } from './netlink-kernel.ts';
 import {
   adminApiOptions,
+  groupOptions,
   kernelOptions,
   raftOptions,
   replicatorOptions,
@@ -114,6 +116,7 @@ class WiredNode implements RunningNode {
       ...storage,
       checkpoint: checkpointer,
       counters: member.dependencies.counters,
+      selectors: new GroupSelectors(groupOptions(this.#config)),
       listener: member,
     });
     const raft = await this.#joinCluster(stateMachine, member);

@@ -8,6 +8,12 @@ export const plan = Object.freeze({
   virtualRight: '192.168.1.100',
   virtualLeft6: 'fd00:a::100',
   virtualRight6: 'fd00:b::100',
+  /** A second pair of virtual addresses, and the host whose way it is. */
+  hostA2: '192.168.0.4',
+  hostA26: 'fd00:a::4',
+  virtualLeft2: '192.168.0.101',
+  virtualRight2: '192.168.1.101',
+  virtualLeft26: 'fd00:a::101',
   /** Port of the members among themselves. */
   peerPort: 7650,
   /** Port on the left virtual address that leads to B's echo server in the DNAT variant. */
@@ -32,6 +38,9 @@ export function firewallAddresses(index: number): {
     right6: `fd00:b::1${index}`,
   };
 }
+
+/** Both virtual addresses of the second pair. */
+export const secondPair = [plan.virtualLeft2, plan.virtualRight2] as const;
 
 /** All virtual addresses, those of IPv6 only if asked for. */
 export function virtualAddresses(ipv6: boolean): string[] {

@@ -26,6 +26,8 @@ export interface ClusterOptions {
   /** What each raftwalld finds in its environment, by its firewall's directory. Default: nothing special. */
   readonly environment?: (directory: string) => Readonly<Record<string, string>>;
   readonly rules?: RulesetOptions;
+  /** A second pair of virtual addresses, at home on the second firewall, and a second host that uses it. Default false. */
+  readonly twoPairs?: boolean;
   /** Section `capture` of raftwalld's configuration. Default: empty. */
   readonly capture?: object;
   /** Section `kernel` of the configuration of each firewall, by its number from 1. Default: empty. */
@@ -230,10 +232,10 @@ export class Cluster {
     if (!keep) rmSync(this.directory, { recursive: true, force: true });
   }
 
-  #makeWitness(members: number, { rules }: ClusterOptions): Witness {
+  #makeWitness(members: number, { rules, twoPairs = false }: ClusterOptions): Witness {
     const directory = join(this.directory, `fw${members}`);
     const ipv6 = rules?.ipv6 ?? false;
-    return new Witness({ index: members, members, directory, ipv6 }, this.topology);
+    return new Witness({ index: members, members, directory, ipv6, twoPairs }, this.topology);
   }
 
   #makeFirewall(index: number, isJoining: boolean): Firewall {
@@ -246,6 +248,7 @@ export class Cluster {
         environment: options.environment ?? (() => ({})),
         directory: join(this.directory, `fw${index}`),
         rules: options.rules ?? {},
+        twoPairs: options.twoPairs ?? false,
         capture: options.capture ?? {},
         kernel: options.kernel?.(index) ?? {},
         sysctls: options.sysctls ?? {},

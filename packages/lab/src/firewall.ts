@@ -30,6 +30,8 @@ export interface FirewallOptions {
   /** Its run, state and data directories are made below. */
   readonly directory: string;
   readonly rules: RulesetOptions;
+  /** A second pair of virtual addresses. */
+  readonly twoPairs: boolean;
   /** Section `capture` of raftwalld's configuration. */
   readonly capture: object;
   /** The same of `kernel`. */
@@ -75,12 +77,15 @@ export class Firewall extends EventEmitter<FirewallEvents> {
     const stateDirectory = join(options.directory, 'keepalived');
     const { dataDirectory } = this;
     const ipv6 = options.rules.ipv6 ?? false;
+    const { twoPairs } = options;
     this.keepalived = new KeepalivedDaemon({
       ...{ runDirectory, stateDirectory, ipv6, mode },
       priority: mode === 'strict' ? 254 - index : 100,
+      // The second pair's place is the second firewall, when that is ready.
+      secondPriority: twoPairs ? (index === 2 ? 110 : 100) : null,
     });
     this.raftwall = new RaftwallDaemon({
-      ...{ index, members, ipv6, capture: options.capture, kernel: options.kernel },
+      ...{ index, members, ipv6, twoPairs, capture: options.capture, kernel: options.kernel },
       ...{ node: options.node, witness: false, join: isJoining, mode, tls },
       environment: options.environment(options.directory),
       ...{ runDirectory, dataDirectory, stateDirectory },

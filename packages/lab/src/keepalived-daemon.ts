@@ -13,6 +13,11 @@ export interface KeepalivedOptions {
   readonly stateDirectory: string;
   readonly ipv6: boolean;
   readonly mode: VrrpMode;
+  /**
+   * A second pair of virtual addresses in an instance of its own, with this base priority and preemption; the sync group then
+   * has `nopreempt`. null: one pair.
+   */
+  readonly secondPriority: number | null;
   /** Base priority, 1 to 254. Default 100, equal on all nodes. */
   readonly priority?: number;
 }
@@ -58,14 +63,20 @@ export class KeepalivedDaemon {
     });
   }
 
-  /** Waits until all its instances have said that they are in `state`. */
+  /** What the instance with the second pair has said last. */
+  get secondState(): VrrpWord | null {
+    return this.#states.get('VI_red') ?? null;
+  }
+
+  /** Waits until all instances of its sync group have said that they are in `state`. */
   async waitForState(state: VrrpWord, timeoutMs = 15_000): Promise<void> {
     const count = this.#options.ipv6 ? 4 : 2;
     await waitFor(
       `keepalived in ${this.#options.runDirectory} becomes ${state}`,
       () => {
         this.#process?.assertRunning();
-        const states = [...this.#states.values()];
+        const group = [...this.#states].filter(([name]) => name !== 'VI_red');
+        const states = group.map(([, word]) => word);
         return states.length === count && states.every((s) => s === state) ? true : null;
       },
       { timeoutMs, intervalMs: 20 },
@@ -97,7 +108,7 @@ export class KeepalivedDaemon {
 /** keepalived's configuration for each `vrrp.mode`: the track file adds to the priority, in `strict` a 0 in it is FAULT. One statement a line: it ignores what follows
  * a brace on the same line. */
 function keepalivedConfig(options: KeepalivedOptions & { readonly priority: number }): string {
-  const { stateDirectory, mode } = options;
+  const { stateDirectory, mode, secondPriority } = options;
   const instances: readonly (readonly [string, string, number, string])[] = [
     ['VI_in', 'eth1', 51, `${plan.virtualLeft}/24`],
     ['VI_out', 'eth0', 52, `${plan.virtualRight}/24`],
@@ -124,15 +135,42 @@ ${mode === 'strict' ? '' : '  sync_group_tracking_weight\n'}  track_file {
     ready
   }
 }
-${instances.map((instance) => instanceConfig(instance, options)).join('')}`;
+${instances.map((instance) => instanceConfig(instance, options)).join('')}${
+  secondPriority === null ? '' : secondPairConfig(stateDirectory, secondPriority)
+}`;
+}
+
+/** Both addresses in one instance: they move together without a sync group. */
+function secondPairConfig(stateDirectory: string, priority: number): string {
+  return `track_file ready_red {
+  file "${join(stateDirectory, 'ready-red')}"
+  weight 20
+}
+vrrp_instance VI_red {
+  state BACKUP
+  interface eth1
+  virtual_router_id 61
+  priority ${priority}
+  advert_int 0.3
+  virtual_ipaddress {
+    ${plan.virtualLeft2}/24 dev eth1
+    ${plan.virtualRight2}/24 dev eth0
+  }
+  track_file {
+    ready_red
+  }
+}
+`;
 }
 
 function instanceConfig(
   [name, device, id, address]: readonly [string, string, number, string],
-  { priority, mode }: { readonly priority: number; readonly mode: VrrpMode },
+  options: Pick<KeepalivedOptions, 'mode' | 'secondPriority'> & { readonly priority: number },
 ): string {
   const family = address.includes(':') ? '  native_ipv6\n' : '';
-  const preemption = mode === 'strict' ? '  nopreempt\n' : '';
+  const { priority, mode, secondPriority } = options;
+  const stays = mode === 'strict' || secondPriority !== null;
+  const preemption = stays ? '  nopreempt\n' : '';
   return `vrrp_instance ${name} {
   state BACKUP
   interface ${device}

@@ -3,7 +3,7 @@ import { get } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import { firewallAddresses, plan, virtualAddresses } from './address-plan.ts';
+import { firewallAddresses, plan, secondPair, virtualAddresses } from './address-plan.ts';
 import type { TlsFiles } from './cluster-authority.ts';
 import { run } from './command.ts';
 import { CommandFailedError, LabError } from './errors.ts';
@@ -37,6 +37,8 @@ export interface RaftwallOptions {
   readonly dataDirectory: string;
   readonly stateDirectory: string;
   readonly ipv6: boolean;
+  /** Two pairs of virtual addresses that move by themselves: traffic groups `blue` and `red`. */
+  readonly twoPairs: boolean;
   /** A witness: no VRRP, and the process gets no capability at all. */
   readonly witness: boolean;
   /** Section `capture` of its configuration. */
@@ -67,6 +69,12 @@ export interface StatusView {
     readonly splitVip: boolean;
     readonly trackFileValue: number;
   } | null;
+  readonly groups: readonly {
+    readonly name: string;
+    readonly active: string | null;
+    readonly epoch: number;
+    readonly local: { readonly ready: boolean } | null;
+  }[];
 }
 
 /** What the lab reads of `GET /v1/activations`. */
@@ -205,7 +213,7 @@ function raftwallConfig(options: RaftwallOptions, socket: string): object {
     address: `${firewallAddresses(i + 1).members}:${plan.peerPort}`,
   }));
   return {
-    cluster: { name: 'lab', members, virtualAddresses: virtualAddresses(options.ipv6) },
+    cluster: { name: 'lab', members, virtualAddresses: allVirtualAddresses(options) },
     node: {
       id: `fw${options.index}`,
       dataDir: options.dataDirectory,
@@ -217,17 +225,29 @@ function raftwallConfig(options: RaftwallOptions, socket: string): object {
     api: { socket },
     capture: options.capture,
     kernel: options.kernel,
-    ...(options.witness ? {} : { vrrp: vrrpConfig(options) }),
+    ...(options.witness && !options.twoPairs ? {} : { vrrp: vrrpConfig(options) }),
   };
 }
 
-function vrrpConfig({ mode, stateDirectory }: RaftwallOptions): object {
-  return {
-    mode,
-    instance: { group: 'G1' },
-    fifo: join(stateDirectory, 'fifo'),
-    trackFile: join(stateDirectory, 'ready'),
-  };
+function allVirtualAddresses({ ipv6, twoPairs }: RaftwallOptions): string[] {
+  return [...virtualAddresses(ipv6), ...(twoPairs ? secondPair : [])];
+}
+
+/** A sync group, and with two pairs an instance beside it. */
+function vrrpConfig({ mode, stateDirectory, twoPairs }: RaftwallOptions): object {
+  const fifo = join(stateDirectory, 'fifo');
+  const blue = { instance: { group: 'G1' }, trackFile: join(stateDirectory, 'ready') };
+  if (!twoPairs) return { mode, fifo, ...blue };
+  const red = { instance: { instance: 'VI_red' }, trackFile: join(stateDirectory, 'ready-red') };
+  const groups = [
+    { name: 'blue', ...blue, select: { prefixes: prefixesOf(virtualAddresses(false)) } },
+    { name: 'red', ...red, select: { prefixes: prefixesOf(secondPair) } },
+  ];
+  return { mode, fifo, groups };
+}
+
+function prefixesOf(addresses: readonly string[]): string[] {
+  return addresses.map((address) => `${address}/32`);
 }
 
 function readUnixHttp(socketPath: string, path: string): Promise<string> {

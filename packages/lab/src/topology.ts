@@ -104,6 +104,18 @@ export class Topology {
     return namespace;
   }
 
+  /** Makes a second host on the left, whose way leads over the second pair of virtual addresses. */
+  async addSecondHost(): Promise<Namespace> {
+    const host = await this.#namespaces.create('a2');
+    await this.#connectHost(host, {
+      bridge: 'left',
+      port: 'host-left2',
+      own: [plan.hostA2, plan.hostA26],
+      gateways: [plan.virtualLeft2, plan.virtualLeft26],
+    });
+    return host;
+  }
+
   /** Makes a machine that only has a wire to the other members. */
   async addWitness(index: number): Promise<Namespace> {
     const namespace = await this.#namespaces.create('witness');
@@ -139,10 +151,16 @@ export class Topology {
 
   async #connectHost(
     host: Namespace,
-    link: { bridge: string; own: readonly [string, string]; gateways: readonly [string, string] },
+    link: {
+      bridge: string;
+      port?: string;
+      own: readonly [string, string];
+      gateways: readonly [string, string];
+    },
   ): Promise<void> {
     await host.sysctl(HOST_SYSCTLS);
-    await this.#connect(host, { name: 'eth0', port: `host-${link.bridge}`, bridge: link.bridge });
+    const { bridge, port = `host-${bridge}` } = link;
+    await this.#connect(host, { name: 'eth0', port, bridge });
     // A moved address is believed at once, also twice within a second.
     await host.sysctl({ 'net.ipv4.neigh.eth0.locktime': 0 });
     await host.ip([

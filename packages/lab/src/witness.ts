@@ -11,6 +11,7 @@ export interface WitnessOptions {
   readonly members: number;
   readonly directory: string;
   readonly ipv6: boolean;
+  readonly twoPairs: boolean;
 }
 
 /** A machine that only has a wire to the other members, and a raftwalld without any capability (rule V10). */

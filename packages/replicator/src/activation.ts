@@ -23,6 +23,8 @@ export interface ActivationOptions extends ActivityOptions {
   readonly group: string;
   readonly node: string;
   readonly kernelIncarnation: string;
+  /** As the active node this one asks for leadership: of several groups, the first one's does (rule A5). */
+  readonly leads: boolean;
   /** After so long without a quorum the node activates anew. */
   readonly quorumLostMs: number;
 }
@@ -255,7 +257,7 @@ export class Activation {
     this.#activeSinceMs = this.#dependencies.clock.nowMs();
     this.#dependencies.logger.info({ epoch }, 'this node is the active node');
     this.#dependencies.onActive(epoch);
-    this.#askForLeadershipLater(epoch, this.#options.leadershipAfterMs);
+    if (this.#options.leads) this.#askForLeadershipLater(epoch, this.#options.leadershipAfterMs);
   }
 
   #onOtherActivation(node: string): void {

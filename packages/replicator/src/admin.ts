@@ -8,7 +8,7 @@ import type {
   SurveyReport,
   VerifyReport,
 } from './admin-port.ts';
-import type { AdministeredNode } from './administered-node.ts';
+import type { AdministeredNode, KernelSide } from './administered-node.ts';
 import { isWitness } from './cluster-state.ts';
 import { CommandKind, encodeCommand } from './command.ts';
 import { RefusalError } from './errors.ts';
@@ -37,6 +37,7 @@ export class Admin implements AdminPort {
     const { options, appliedIndex, dependencies, parts } = this.#node;
     const { role, leader, term, commitIndex, quorum, members } = parts.consensus.status();
     const group = dependencies.state.group(options.groups[0]!.name);
+    const { locals, ...kernelSide } = this.#node.kernelSide(this.#options.vrrpMode);
     return {
       cluster: options.cluster,
       node: options.node,
@@ -50,24 +51,26 @@ export class Admin implements AdminPort {
       active: group.released ? null : group.node,
       epoch: group.epoch,
       quorum,
-      groups: this.#groups(),
+      groups: this.#groups(locals),
       members: members.map((member) => this.#memberStatus(member)),
       verifying: parts.verification.progress,
-      ...this.#node.kernelSide(this.#options.vrrpMode),
+      ...kernelSide,
     };
   }
 
   async *flows(query: FlowQuery, pageSize: number): AsyncIterable<readonly FlowView[]> {
     const { table } = this.#node.dependencies;
     const matches = compileQuery(query);
-    const owner = this.status().active;
+    const { selectors } = this.#node;
+    const owners = this.#owners();
     const flow = new FlowRecord();
     let left = query.limit ?? Number.POSITIVE_INFINITY;
     for (let cursor = 0; cursor >= 0 && left > 0; ) {
       const page: FlowView[] = [];
       cursor = table.forEachPage(cursor, pageSize, (slot) => {
         table.read(slot, flow);
-        if (page.length < left && matches(flow)) page.push(viewFlow(flow, owner));
+        if (page.length < left && matches(flow))
+          page.push(viewFlow(flow, owners[selectors.indexOf(flow)] ?? null));
       });
       left -= page.length;
       if (page.length > 0) yield page;
@@ -208,14 +211,23 @@ export class Admin implements AdminPort {
     }
   }
 
-  #groups(): readonly GroupStatus[] {
-    return this.#node.dependencies.state.groups().map((group) => ({
-      name: group.name,
-      active: group.released ? null : group.node,
-      epoch: group.epoch,
-      released: group.released,
-      nextSequence: group.nextSequence,
-    }));
+  /** The active node of each configured group, in their order. */
+  #owners(): readonly (string | null)[] {
+    const { options, dependencies } = this.#node;
+    const groups = options.groups.map(({ name }) => dependencies.state.group(name));
+    return groups.map(({ released, node }) => (released ? null : node));
+  }
+
+  /** The configured groups in their order, and after them what the log knows of others. */
+  #groups(locals: KernelSide['locals']): readonly GroupStatus[] {
+    const { options, dependencies } = this.#node;
+    const { state } = dependencies;
+    const names = new Set([...options.groups, ...state.groups()].map(({ name }) => name));
+    return [...names].map((name) => {
+      const { node, released, epoch, nextSequence } = state.group(name);
+      const active = released ? null : node;
+      return { name, active, epoch, released, nextSequence, local: locals.get(name) ?? null };
+    });
   }
 
   #memberStatus(member: ConsensusMember): MemberStatus {

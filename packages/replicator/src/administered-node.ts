@@ -3,16 +3,21 @@ import type { ActivationLog } from './activation-log.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { DigestWatch } from './digest-watch.ts';
 import type { EventLog } from './event-log.ts';
+import type { GroupSelectors } from './group-selectors.ts';
 import type { Clock, Consensus } from './ports.ts';
-import type { NodeStatus } from './status.ts';
+import type { LocalGroupStatus, NodeStatus } from './status.ts';
 import type { Survey } from './survey.ts';
 import type { Verification } from './verification.ts';
 
 /** What of a node's status depends on whether it carries traffic at all. */
-export type KernelSide = Pick<
-  NodeStatus,
-  'witness' | 'kernelIndex' | 'ready' | 'notReadyReason' | 'vrrp' | 'capture' | 'kernel'
->;
+export interface KernelSide
+  extends Pick<
+    NodeStatus,
+    'witness' | 'kernelIndex' | 'ready' | 'notReadyReason' | 'vrrp' | 'capture' | 'kernel'
+  > {
+  /** Its part in each traffic group, by name; none on a witness. */
+  readonly locals: ReadonlyMap<string, LocalGroupStatus>;
+}
 
 /** A member that people may ask and command: a firewall, or a witness. */
 export interface AdministeredNode {
@@ -28,6 +33,7 @@ export interface AdministeredNode {
     readonly table: FlowTable;
     readonly clock: Clock;
   };
+  readonly selectors: GroupSelectors;
   readonly events: EventLog;
   readonly activations: ActivationLog;
   readonly appliedIndex: number;

@@ -1,4 +1,4 @@
-import { FlowAttribute, type FlowFields } from '@raftwall/flow-table';
+import type { FlowFields } from '@raftwall/flow-table';
 import {
   AddressFamily,
   type Prefix,
@@ -6,6 +6,7 @@ import {
   parsePrefix,
   prefixContains,
 } from './address.ts';
+import { isInZone, touches } from './flow-place.ts';
 import type { DomainOptions } from './options.ts';
 
 /**
@@ -15,6 +16,7 @@ import type { DomainOptions } from './options.ts';
  */
 export class Domain {
   readonly #options: DomainOptions;
+  readonly #isInGroup: (flow: FlowFields) => boolean;
   readonly #protocols: Uint8Array;
   readonly #ignoredIpv4: readonly Ipv4Prefix[];
   readonly #ignoredIpv6: readonly Prefix[];
@@ -25,8 +27,10 @@ export class Domain {
   #excludedIpv4: ReadonlySet<number> = new Set();
   #excludedIpv6: readonly Uint8Array[] = [];
 
-  constructor(options: DomainOptions) {
+  /** @param isInGroup Whether the flow belongs to the traffic group whose domain this is (rule A6). */
+  constructor(options: DomainOptions, isInGroup: (flow: FlowFields) => boolean = () => true) {
     this.#options = options;
+    this.#isInGroup = isInGroup;
     this.#protocols = new Uint8Array(256);
     for (const protocol of options.protocols) this.#protocols[protocol] = 1;
     const ignored = options.ignorePrefixes.map(parsePrefix);
@@ -49,9 +53,13 @@ export class Domain {
 
   /** Whether replication may create, change, report or delete this flow. */
   contains(flow: FlowFields): boolean {
+    return this.#passes(flow) && this.#isInGroup(flow);
+  }
+
+  #passes(flow: FlowFields): boolean {
     if (this.#protocols[flow.protocol] !== 1) return false;
-    if (this.#zones !== null && !this.#isInZone(flow, this.#zones)) return false;
-    if (this.#wanted !== null && !this.#touches(flow, this.#wanted)) return false;
+    if (this.#zones !== null && !isInZone(flow, this.#zones)) return false;
+    if (this.#wanted !== null && !touches(flow, this.#wanted)) return false;
     return isIpv4(flow)
       ? this.#isForeignIpv4(ipv4Word(flow.originalSource)) &&
           this.#isForeignIpv4(ipv4Word(flow.originalDestination)) &&
@@ -61,23 +69,6 @@ export class Domain {
           this.#isForeignIpv6(flow.originalDestination) &&
           this.#isForeignIpv6(flow.replySource) &&
           this.#isForeignIpv6(flow.replyDestination);
-  }
-
-  #isInZone(flow: FlowFields, zones: ReadonlySet<number>): boolean {
-    const isDirectional = (flow.attributes & FlowAttribute.zoneDirection) !== 0;
-    const isReplyZoned = isDirectional && flow.zoneDirection === 2;
-    return zones.has(flow.zone) || (isReplyZoned && zones.has(flow.replyZone));
-  }
-
-  #touches(flow: FlowFields, prefixes: readonly Prefix[]): boolean {
-    return prefixes.some(
-      (prefix) =>
-        prefix.family === flow.family &&
-        (prefixContains(prefix, flow.originalSource) ||
-          prefixContains(prefix, flow.originalDestination) ||
-          prefixContains(prefix, flow.replySource) ||
-          prefixContains(prefix, flow.replyDestination)),
-    );
   }
 
   #isForeignIpv4(word: number): boolean {

@@ -1,10 +1,13 @@
-import type { ExpectationFields } from '@raftwall/flow-table';
+import type { ExpectationFields, FlowTable } from '@raftwall/flow-table';
+import type { GroupSelectors } from './group-selectors.ts';
 import type { ReplicatorCounters } from './metrics.ts';
 import { type KernelEventCursor, KernelEventKind, type KernelHandlers } from './ports.ts';
 import type { TrafficGroup } from './traffic-group.ts';
 
 export interface EventDispatchDependencies {
   readonly groups: readonly TrafficGroup[];
+  readonly selectors: GroupSelectors;
+  readonly table: FlowTable;
   readonly counters: ReplicatorCounters;
 }
 
@@ -17,17 +20,22 @@ export class EventDispatch implements KernelHandlers {
   }
 
   readonly onEvents = (events: KernelEventCursor): void => {
-    const { groups } = this.#dependencies;
+    const { groups, selectors, counters } = this.#dependencies;
     while (events.next()) {
       const { kind, entry, portId } = events;
       this.#count(kind);
-      groups[0]?.parts.kernelEvents.handle(kind, entry, portId);
+      const group = groups[selectors.indexOf(entry)];
+      if (group === undefined) counters.outsideGroups += 1;
+      else group.parts.kernelEvents.handle(kind, entry, portId);
     }
     for (const { parts } of groups) parts.kernelEvents.flush();
   };
 
   readonly onExpectation = (kind: number, expectation: ExpectationFields): void => {
-    this.#dependencies.groups[0]?.parts.kernelEvents.handleExpectation(kind, expectation);
+    const { groups, selectors, table, counters } = this.#dependencies;
+    const group = groups[selectors.indexOfKey(table, expectation.master)];
+    if (group === undefined) counters.outsideGroups += 1;
+    else group.parts.kernelEvents.handleExpectation(kind, expectation);
   };
 
   readonly onMalformed = (messages: number): void => {

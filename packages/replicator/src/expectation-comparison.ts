@@ -16,8 +16,10 @@ interface Sink {
 export interface ExpectationComparisonDependencies {
   readonly kernel: Kernel;
   readonly expectations: ExpectationTable;
-  /** Whether the flow is in the table: what others expect is nobody's business. */
+  /** Whether the flow is in the table, and the group's own: what others expect is nobody's business. */
   readonly isReplicated: (master: FlowKeyFields) => boolean;
+  /** Whether the flow is in the table, and another group's. */
+  readonly isForeign: (master: FlowKeyFields) => boolean;
   /** Which side is the truth now; null while neither may be repaired. */
   readonly truth: () => 'kernel' | 'table' | null;
   /** Whether what the table lacks may leave this kernel (rule K10). */
@@ -56,21 +58,23 @@ export class ExpectationComparison {
     before: ReadonlyMap<string, ExpectationRecord>,
     found: ReadonlyMap<string, ExpectationRecord>,
   ): void {
-    const { expectations, isReplicated, toLog } = this.#dependencies;
+    const { expectations, isReplicated, isForeign, toLog } = this.#dependencies;
     for (const expectation of found.values()) {
       if (!expectations.has(expectation) && isReplicated(expectation.master)) {
         toLog.made(expectation);
       }
     }
     for (const [key, expectation] of before) {
+      if (isForeign(expectation.master)) continue;
       if (!found.has(key) && expectations.has(expectation)) toLog.gone(expectation);
     }
     toLog.flush();
   }
 
   #mendKernel(found: ReadonlyMap<string, ExpectationRecord>): void {
-    const { expectations, isReplicated, mayClean, toKernel } = this.#dependencies;
+    const { expectations, isReplicated, isForeign, mayClean, toKernel } = this.#dependencies;
     for (const expectation of expectations.values()) {
+      if (isForeign(expectation.master)) continue;
       if (!found.has(expectationKey(expectation))) toKernel.made(expectation);
     }
     if (!mayClean()) return;

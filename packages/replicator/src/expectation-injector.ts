@@ -23,6 +23,7 @@ export interface ExpectationChanges {
 export class ExpectationInjector {
   readonly #options: { readonly batchMessagesMax: number };
   readonly #dependencies: ExpectationInjectorDependencies;
+  readonly #batch: KernelBatch;
   readonly #made = new Map<string, ExpectationRecord>();
   readonly #gone = new Map<string, ExpectationRecord>();
   /** Used up here while this node may have been carrying traffic: they are not made again (rule K8). */
@@ -34,6 +35,7 @@ export class ExpectationInjector {
   ) {
     this.#options = options;
     this.#dependencies = dependencies;
+    this.#batch = dependencies.kernel.newBatch();
   }
 
   /** Expectations that wait for the kernel. */
@@ -96,8 +98,9 @@ export class ExpectationInjector {
     add: (batch: KernelBatch, expectation: ExpectationRecord) => void,
   ): Promise<void> {
     const { kernel, counters, errnoName, mode } = this.#dependencies;
+    const batch = this.#batch;
     if (mode() !== 'standby' && (mode() !== 'addOnly' || messagesEach === 1)) return;
-    const batch = kernel.newBatch();
+    batch.reset();
     for (const expectation of page) add(batch, expectation);
     const errnos = await kernel.execute(batch);
     for (let at = 0; at < errnos.length; at += messagesEach) {

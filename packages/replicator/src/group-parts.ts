@@ -1,8 +1,10 @@
+import { type FlowKeyFields, FlowRecord } from '@raftwall/flow-table';
 import { Activation } from './activation.ts';
 import type { Applier } from './applier.ts';
 import { Capture } from './capture.ts';
 import type { Domain } from './domain.ts';
 import { ExpectationComparison } from './expectation-comparison.ts';
+import type { GroupSelectors } from './group-selectors.ts';
 import { HolderWatch } from './holder-watch.ts';
 import { KernelEvents } from './kernel-events.ts';
 import type { NodeContext } from './node-parts.ts';
@@ -15,6 +17,7 @@ import { Reconciler, type ReconcilerDependencies } from './reconciler.ts';
 import type { GroupPorts } from './replicator-dependencies.ts';
 import type { Room } from './room.ts';
 import { SignOfLife } from './sign-of-life.ts';
+import type { Turns } from './turns.ts';
 
 /** The parts of one traffic group that need the log. */
 export interface GroupParts {
@@ -35,6 +38,11 @@ export interface GroupContext extends NodeContext, GroupPorts {
   readonly applier: Applier;
   readonly room: Room;
   readonly promotion: Promotion;
+  readonly group: string;
+  readonly selectors: GroupSelectors;
+  readonly rounds: Turns;
+  /** Its active node asks for leadership (rule A5). */
+  readonly leads: boolean;
   readonly truth: ReconcilerDependencies['truth'];
   readonly mayClean: () => boolean;
   readonly mayLead: () => boolean;
@@ -45,20 +53,21 @@ export interface GroupContext extends NodeContext, GroupPorts {
 }
 
 /** Makes the parts and tells each what it needs of the others. */
-export function makeGroupParts(
-  group: string,
-  options: ReplicatorOptions,
-  context: GroupContext,
-): GroupParts {
+export function makeGroupParts(options: ReplicatorOptions, context: GroupContext): GroupParts {
+  const { group } = context;
   const capture = makeCapture(options, context, () => activation.restart());
-  const activation = makeActivation(group, options, context, capture);
+  const activation = makeActivation(options, context, capture);
   const readiness = new Readiness(options.readiness, {
     ...context,
     impairment: () => context.hooksWatch.lack ?? context.room.shortage,
     kernelIndex: () => context.applier.kernelIndex,
     onChange: context.onReadiness,
   });
-  const reconciler = new Reconciler(options.reconciler, { ...context, capture });
+  const reconciler = new Reconciler(options.reconciler, {
+    ...context,
+    capture,
+    isWhole: context.selectors.isWhole,
+  });
   const expectations = makeComparison(context, capture);
   const { node, activity } = options;
   return {
@@ -93,11 +102,19 @@ export function makeGroupParts(
 }
 
 function makeComparison(context: GroupContext, capture: Capture): ExpectationComparison {
-  const { state, table, applier } = context;
+  const { state, table, applier, selectors, group } = context;
+  const flow = new FlowRecord();
+  const isForeign = (master: FlowKeyFields): boolean => {
+    const slot = selectors.isWhole ? -1 : table.find(master);
+    if (slot < 0) return false;
+    table.read(slot, flow);
+    return !selectors.isIn(group, flow);
+  };
   return new ExpectationComparison({
     ...context,
     expectations: state.expectations,
-    isReplicated: (master) => table.find(master) >= 0,
+    isReplicated: (master) => table.find(master) >= 0 && !isForeign(master),
+    isForeign,
     toLog: {
       made: (it) => capture.handleExpectation(KernelEventKind.new, it),
       gone: (it) => capture.handleExpectation(KernelEventKind.destroy, it),
@@ -128,16 +145,16 @@ function makeCapture(
 }
 
 function makeActivation(
-  group: string,
   options: ReplicatorOptions,
   context: GroupContext,
   capture: Capture,
 ): Activation {
   const { node, kernelIncarnation } = options;
+  const { group, leads } = context;
   return new Activation(
     {
       ...options.activity,
-      ...{ group, node, kernelIncarnation, quorumLostMs: options.readiness.quorumLostMs },
+      ...{ group, leads, node, kernelIncarnation, quorumLostMs: options.readiness.quorumLostMs },
     },
     {
       ...context,

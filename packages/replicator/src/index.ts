@@ -4,6 +4,7 @@ export { Checkpointer, type CheckpointStore } from './checkpointer.ts';
 export { ClusterState, type Outcome } from './cluster-state.ts';
 export * from './errors.ts';
 export { compileQuery, protocolNames, viewFlow } from './flow-view.ts';
+export { GroupSelectors } from './group-selectors.ts';
 export { heirs } from './heirs.ts';
 export { ReplicatorCounters } from './metrics.ts';
 export * from './options.ts';

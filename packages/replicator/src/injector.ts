@@ -52,7 +52,7 @@ export class Injector {
   /** The flows of the batch in flight, by position, to find their rows again when the results are in. */
   readonly #sent: FlowRecord[] = [];
   readonly #verbs: Uint8Array;
-  #batch: KernelBatch;
+  readonly #batch: KernelBatch;
 
   constructor(options: { readonly batchMessagesMax: number }, dependencies: InjectorDependencies) {
     this.#dependencies = dependencies;
@@ -72,7 +72,7 @@ export class Injector {
 
   /** Starts an empty batch. */
   begin(): void {
-    this.#batch = this.#dependencies.kernel.newBatch();
+    this.#batch.reset();
     this.#dependencies.room.measure();
   }
 

@@ -1,35 +1,52 @@
 import type { KernelSide } from './administered-node.ts';
 import type { Replicator } from './replicator.ts';
-import type { NodeStatus, VrrpStatus } from './status.ts';
+import type { LocalGroupStatus, NodeStatus, VrrpStatus } from './status.ts';
 import type { TrafficGroup } from './traffic-group.ts';
 
 /** The part of a firewall's status that a witness has not: its kernel, its capture, and what VRRP says. */
 export function kernelSideOf(replicator: Replicator, mode: VrrpStatus['mode'] | null): KernelSide {
-  const { groups, first } = replicator;
-  const { capture } = first.parts;
-  const unready = groups.find(({ parts }) => !parts.readiness.ready);
+  const groups = replicator.groups.map((group) => ({
+    name: group.name,
+    local: localStatus(group, mode),
+  }));
+  const [first] = groups;
+  const unready = groups.find(({ local }) => !local.ready);
   return {
     witness: false,
-    kernelIndex: Math.min(...groups.map(({ applier }) => applier.kernelIndex)),
+    kernelIndex: Math.min(...groups.map(({ local }) => local.kernelIndex)),
     ready: unready === undefined,
-    notReadyReason: unready?.parts.readiness.reason ?? null,
-    vrrp: mode === null ? null : vrrpStatus(first, mode),
+    notReadyReason: unready === undefined ? null : whyNot(unready, groups.length),
+    vrrp: first!.local.vrrp,
+    capture: first!.local.capture,
+    kernel: kernelStatus(replicator),
+    locals: new Map(groups.map(({ name, local }) => [name, local])),
+  };
+}
+
+function whyNot(
+  { name, local }: { readonly name: string; readonly local: LocalGroupStatus },
+  groups: number,
+): string | null {
+  return groups === 1 ? local.notReadyReason : `group ${name}: ${local.notReadyReason}`;
+}
+
+function localStatus(
+  { activity, readinessSink, parts, applier }: TrafficGroup,
+  mode: VrrpStatus['mode'] | null,
+): LocalGroupStatus {
+  const { capture, readiness, activation } = parts;
+  const { state } = activity;
+  const { splitVip } = activation;
+  return {
+    ready: readiness.ready,
+    notReadyReason: readiness.reason,
+    kernelIndex: applier.kernelIndex,
+    vrrp: mode === null ? null : { mode, state, splitVip, trackFileValue: readinessSink.value },
     capture: {
       lastProposed: capture.lastProposed,
       lastApplied: capture.lastApplied,
       oldestUncommittedMs: Math.round(capture.oldestUncommittedMs),
     },
-    kernel: kernelStatus(replicator),
-  };
-}
-
-function vrrpStatus(group: TrafficGroup, mode: VrrpStatus['mode']): VrrpStatus {
-  const { activity, readinessSink, parts } = group;
-  return {
-    mode,
-    state: activity.state,
-    splitVip: parts.activation.splitVip,
-    trackFileValue: readinessSink.value,
   };
 }
 

@@ -5,6 +5,8 @@ export class ReplicatorCounters {
   malformedMessages = 0;
   /** Events of flows outside the domain (rule K1). */
   outsideDomain = 0;
+  /** Events of flows that no traffic group selects (rule A6). */
+  outsideGroups = 0;
   /** Events whose flow is not admitted yet (rule K4). */
   notAdmitted = 0;
   /** Flows that were not let in because the table is full (rule T3). */

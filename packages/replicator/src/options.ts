@@ -223,6 +223,16 @@ export const checksDefaults: ChecksOptions = {
 /** What moves as one between nodes (rule A6). */
 export interface GroupOptions {
   readonly name: string;
+  /** Which flows belong to it; null for the only group, which has all. */
+  readonly select: GroupSelector | null;
+  /** Addresses that move with it; without them the loss of any address is its own (rule K6). */
+  readonly virtualAddresses: readonly string[];
+}
+
+/** A flow is selected by any of these zones and by any of these prefixes that either tuple touches. */
+export interface GroupSelector {
+  readonly zones: readonly number[];
+  readonly prefixes: readonly string[];
 }
 
 /** Everything that a `Replicator` can be told; sections have their defaults beside their types. */

@@ -39,6 +39,8 @@ export interface InjectOptions {
 /** Messages that go to the kernel in one send. Writing copies what it needs of `flow` at once. */
 export interface KernelBatch {
   readonly count: number;
+  /** Empties it. */
+  reset(): void;
   create(flow: FlowFields, options: InjectOptions): void;
   update(flow: FlowFields, options: InjectOptions): void;
   /** Sets the time that an entry has left, and nothing else. */
@@ -56,6 +58,7 @@ export type LookupBy = 'original' | 'reply';
 /** The conntrack table of this node's network namespace. */
 export interface Kernel {
   listen(handlers: KernelHandlers): Promise<void>;
+  /** A batch for one owner, who uses it again and again. */
   newBatch(): KernelBatch;
   /** Sends the batch; resolves with one errno for each message in order, 0 for success. The array is reused. */
   execute(batch: KernelBatch): Promise<Int32Array>;

@@ -9,6 +9,7 @@ import { FlowKeyProbe } from './flow-key-probe.ts';
 import type { ReplicatorCounters } from './metrics.ts';
 import type { ReconcilerOptions } from './options.ts';
 import type { Clock, Kernel, Logger } from './ports.ts';
+import type { Turns } from './turns.ts';
 
 export interface ReconcileResult {
   readonly reason: string;
@@ -43,6 +44,10 @@ export interface ReconcilerDependencies {
   readonly logger: Logger;
   readonly counters: ReplicatorCounters;
   readonly appliedIndex: () => number;
+  /** Rounds of all traffic groups, of which one runs at a time: they mark the same rows. */
+  readonly rounds: Turns;
+  /** The group has all flows: then the kernel's digest must be the table's. */
+  readonly isWhole: boolean;
   /** Which side is the truth now; null while neither may be repaired. */
   readonly truth: () => 'kernel' | 'table' | null;
   /** Whether what the table lacks may leave this kernel (rule K10). */
@@ -69,7 +74,6 @@ export class Reconciler {
   readonly #touched = new Set<number>();
   /** Rounds that wait for the one that runs, at most one of each purpose. */
   readonly #waiting = new Map<Purpose, Promise<ReconcileResult | null>>();
-  #tail: Promise<unknown> = Promise.resolve();
   #running: { readonly reason: string; readonly comparison: Comparison } | null = null;
   #entriesExpected = 0;
   /** This kernel was a standby's and may have holds that no round has ended. */
@@ -117,13 +121,12 @@ export class Reconciler {
   run(reason: string, purpose: Purpose): Promise<ReconcileResult | null> {
     const waiting = this.#waiting.get(purpose);
     if (waiting !== undefined) return waiting;
-    const round = this.#tail.then(() => {
+    const round = this.#dependencies.rounds.take(async () => {
       this.#waiting.delete(purpose);
       const truth = purpose === 'repair' ? this.#dependencies.truth() : 'none';
-      return truth === null ? null : this.#round(reason, truth, purpose);
+      return truth === null ? null : await this.#round(reason, truth, purpose);
     });
     this.#waiting.set(purpose, round);
-    this.#tail = round.catch(() => undefined);
     return round;
   }
 
@@ -139,7 +142,7 @@ export class Reconciler {
     try {
       await comparison.run();
       if (truth === 'kernel' && !this.#isOver(truth)) this.#hasHolds = false;
-      this.#noteDigest(comparison.isIdentical);
+      if (this.#dependencies.isWhole) this.#noteDigest(comparison.isIdentical);
     } finally {
       this.#running = null;
       this.#touched.clear();

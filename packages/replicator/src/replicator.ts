@@ -16,6 +16,7 @@ import type {
 } from './command.ts';
 import { EventDispatch } from './event-dispatch.ts';
 import { EventLog } from './event-log.ts';
+import { GroupSelectors } from './group-selectors.ts';
 import { kernelSideOf } from './kernel-side.ts';
 import { makeNodeParts, type NodeParts } from './node-parts.ts';
 import type { ReplicatorOptions } from './options.ts';
@@ -23,6 +24,7 @@ import type { Consensus } from './ports.ts';
 import type { ReplicatorDependencies } from './replicator-dependencies.ts';
 import type { AppliedListener } from './state-machine.ts';
 import { TrafficGroup } from './traffic-group.ts';
+import { Turns } from './turns.ts';
 
 const tickMs = 100;
 
@@ -33,6 +35,7 @@ const tickMs = 100;
 export class Replicator implements AppliedListener, AdministeredNode {
   readonly options: ReplicatorOptions;
   readonly dependencies: ReplicatorDependencies;
+  readonly selectors: GroupSelectors;
   readonly events = new EventLog();
   readonly activations: ActivationLog;
   /** In the order of the configuration. */
@@ -57,10 +60,15 @@ export class Replicator implements AppliedListener, AdministeredNode {
     this.#appliedIndex = appliedIndex;
     this.#addresses = new Set(dependencies.addresses.current());
     this.activations = new ActivationLog(dependencies.counters);
+    const selectors = new GroupSelectors(options.groups);
+    const rounds = new Turns();
+    this.selectors = selectors;
     this.groups = options.groups.map(
       (group) =>
         new TrafficGroup(group, options, {
           ...dependencies,
+          selectors,
+          rounds,
           ports: dependencies.portsOf(group.name),
           onReadiness: () => this.#parts?.announcer.check(),
         }),
@@ -98,7 +106,11 @@ export class Replicator implements AppliedListener, AdministeredNode {
     this.#publishAddresses();
     this.dependencies.addresses.onChange(() => this.#onAddresses());
     await this.dependencies.kernel.listen(
-      new EventDispatch({ groups: this.groups, counters: this.dependencies.counters }),
+      new EventDispatch({
+        ...this.dependencies,
+        groups: this.groups,
+        selectors: this.selectors,
+      }),
     );
     consensus.onChange(() => this.#tick());
     for (const group of this.groups) group.start();
@@ -243,24 +255,31 @@ export class Replicator implements AppliedListener, AdministeredNode {
     return this.groups.find((group) => group.name === name);
   }
 
-  #groupOfRow(_slot: number): TrafficGroup | undefined {
-    return this.first;
+  #groupOfRow(slot: number): TrafficGroup | undefined {
+    return this.groups[this.selectors.indexOfRow(this.dependencies.table, slot)];
   }
 
-  #groupOfFlow(_flow: FlowFields): TrafficGroup | undefined {
-    return this.first;
+  #groupOfFlow(flow: FlowFields): TrafficGroup | undefined {
+    return this.groups[this.selectors.indexOf(flow)];
   }
 
-  #groupOfMaster(_master: FlowKeyFields): TrafficGroup | undefined {
-    return this.first;
+  #groupOfMaster(master: FlowKeyFields): TrafficGroup | undefined {
+    return this.groups[this.selectors.indexOfKey(this.dependencies.table, master)];
   }
 
   #onAddresses(): void {
     const before = this.#addresses;
     this.#addresses = new Set(this.dependencies.addresses.current());
-    const isLost = [...before].some((address) => !this.#addresses.has(address));
-    if (isLost) for (const { parts } of this.groups) parts.capture.onAddressLost();
+    const lost = [...before].filter((address) => !this.#addresses.has(address));
+    for (const group of this.groups) if (lost.some(this.#concerns(group))) group.onAddressLost();
     this.#publishAddresses();
+  }
+
+  /** Rule K6: whether a lost address is the group's, or no group's, such as an interface's own. */
+  #concerns({ virtualAddresses }: TrafficGroup): (address: string) => boolean {
+    const isVirtual = (address: string): boolean =>
+      this.groups.some((group) => group.virtualAddresses.has(address));
+    return (address) => virtualAddresses.has(address) || !isVirtual(address);
   }
 
   #publishAddresses(): void {

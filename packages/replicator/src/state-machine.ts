@@ -37,6 +37,7 @@ import {
   type SurveyedCommand,
   type VerificationCommand,
 } from './command.ts';
+import type { GroupSelectors } from './group-selectors.ts';
 import { countBy, type ReplicatorCounters } from './metrics.ts';
 
 /** Told of what the log decides, in log order, on every member. */
@@ -78,6 +79,7 @@ export interface StateMachineDependencies {
   readonly table: FlowTable;
   readonly checkpoint: ReplaceableCheckpoint;
   readonly counters: ReplicatorCounters;
+  readonly selectors: GroupSelectors;
   readonly listener: AppliedListener;
 }
 
@@ -260,22 +262,23 @@ export class ReplicatedStateMachine implements StateMachine<Outcome> {
     const vouched = state.hasLevelKernel(command);
     const outcome = state.activate(command);
     // Rule K9: no kernel lives that ever had these flows; nobody vouches for them.
-    if (outcome.kind === 'accepted' && !vouched) this.#emptyTable();
+    if (outcome.kind === 'accepted' && !vouched) this.#empty(command.group);
     listener.onActivation(command, outcome, index, before);
     return outcome;
   }
 
-  #emptyTable(): void {
-    const { table, state } = this.#dependencies;
+  #empty(group: string): void {
+    const { table, state, selectors } = this.#dependencies;
     // They go from every kernel with their flows.
-    state.expectations.clear();
+    if (selectors.isWhole) state.expectations.clear();
     const writer = new OperationWriter();
     for (let cursor = 0; cursor >= 0; ) {
       writer.reset();
       cursor = table.forEachPage(cursor, emptyPageRows, (slot) => {
-        table.readKey(slot, this.#flow);
-        writer.delete(this.#flow);
+        table.read(slot, this.#flow);
+        if (selectors.isIn(group, this.#flow)) writer.delete(this.#flow);
       });
+      state.expectations.apply(writer.view());
       table.apply(writer.view(), this.#observer);
     }
   }

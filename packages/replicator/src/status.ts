@@ -8,7 +8,7 @@ export interface NodeStatus {
   readonly term: number;
   readonly commitIndex: number;
   readonly appliedIndex: number;
-  /** Log index up to which this node's kernel is level; equal to `appliedIndex` on the active node. */
+  /** Log index up to which this node's kernel is level, in every traffic group; equal to `appliedIndex` on the active node. */
   readonly kernelIndex: number;
   /** Flows in the replicated table. */
   readonly flows: number;
@@ -18,6 +18,7 @@ export interface NodeStatus {
   readonly epoch: number;
   /** Votes and keeps the log, and has nothing to do with a kernel (rule V10). */
   readonly witness: boolean;
+  /** May take over every traffic group. */
   readonly ready: boolean;
   /** One sentence that says what is missing; null when ready. */
   readonly notReadyReason: string | null;
@@ -46,6 +47,7 @@ export interface VrrpStatus {
   readonly trackFileValue: number;
 }
 
+/** Of the first traffic group where there are several. */
 export interface CaptureStatus {
   /** Sequence number of the newest batch proposed in the current epoch, 0 when none. */
   readonly lastProposed: number;
@@ -61,6 +63,20 @@ export interface GroupStatus {
   readonly epoch: number;
   readonly released: boolean;
   readonly nextSequence: number;
+  /** This node's part in it; null on a witness. */
+  readonly local: LocalGroupStatus | null;
+}
+
+/** What one node is in one traffic group. */
+export interface LocalGroupStatus {
+  /** Whether this node may take the group over. */
+  readonly ready: boolean;
+  /** One sentence that says what is missing; null when ready. */
+  readonly notReadyReason: string | null;
+  /** Log index up to which this node's kernel has the group's flows. */
+  readonly kernelIndex: number;
+  readonly vrrp: VrrpStatus | null;
+  readonly capture: CaptureStatus;
 }
 
 export interface MemberStatus {

@@ -5,6 +5,7 @@ import type { GroupState, Outcome } from './cluster-state.ts';
 import type { ActivateCommand, BatchCommand, HandoverCommand, ReleaseCommand } from './command.ts';
 import { Domain } from './domain.ts';
 import { type GroupParts, makeGroupParts } from './group-parts.ts';
+import type { GroupSelectors } from './group-selectors.ts';
 import { SlotFlag } from './local-flag.ts';
 import type { NodeContext } from './node-parts.ts';
 import type { GroupOptions, ReplicatorOptions } from './options.ts';
@@ -12,10 +13,14 @@ import type { Activity, ReadinessSink } from './ports.ts';
 import { Promotion } from './promotion.ts';
 import type { GroupPorts, ReplicatorDependencies } from './replicator-dependencies.ts';
 import { Room } from './room.ts';
+import type { Turns } from './turns.ts';
 import { VrrpReport } from './vrrp-report.ts';
 
 export interface TrafficGroupDependencies extends ReplicatorDependencies {
   readonly ports: GroupPorts;
+  readonly selectors: GroupSelectors;
+  /** Comparisons of kernel and table, one at a time over all groups. */
+  readonly rounds: Turns;
   /** The group's readiness has changed. */
   readonly onReadiness: () => void;
 }
@@ -26,6 +31,7 @@ export interface TrafficGroupDependencies extends ReplicatorDependencies {
  */
 export class TrafficGroup {
   readonly name: string;
+  readonly virtualAddresses: ReadonlySet<string>;
   readonly domain: Domain;
   readonly applier: Applier;
   readonly room: Room;
@@ -51,7 +57,9 @@ export class TrafficGroup {
     this.#dependencies = dependencies;
     const { mastering } = ports.activity;
     this.#backupSinceMs = mastering ? Number.POSITIVE_INFINITY : clock.nowMs();
-    this.domain = new Domain(options.domain);
+    const { selectors } = dependencies;
+    this.virtualAddresses = new Set(group.virtualAddresses);
+    this.domain = new Domain(options.domain, (flow) => selectors.isIn(group.name, flow));
     this.room = new Room(options.room, { kernel, counters });
     this.applier = new Applier(options.applier, {
       kernel,
@@ -63,11 +71,15 @@ export class TrafficGroup {
       onProgress: () => this.#parts?.readiness.check(),
       onRepairNeeded: (reason) => this.#parts?.schedule.request(reason),
     });
-    this.#promotion = new Promotion(options, {
-      table,
-      applier: this.applier,
-      reconciler: () => this.parts.reconciler,
-    });
+    this.#promotion = new Promotion(
+      { ...options, group: group.name },
+      {
+        table,
+        applier: this.applier,
+        selectors,
+        reconciler: () => this.parts.reconciler,
+      },
+    );
     this.#report = new VrrpReport(
       { ...options.activity, ...options.readiness, mode: options.vrrpMode },
       { sink: ports.readinessSink, clock, logger, counters },
@@ -91,14 +103,18 @@ export class TrafficGroup {
   /** Makes what needs the log, and tells VRRP what is known of this node so far. */
   join(node: NodeContext): void {
     this.#node = node;
-    const { ports } = this.#dependencies;
-    this.#parts = makeGroupParts(this.name, this.#options, {
+    const { ports, rounds, selectors } = this.#dependencies;
+    this.#parts = makeGroupParts(this.#options, {
       ...node,
       ...ports,
       domain: this.domain,
       applier: this.applier,
       room: this.room,
       promotion: this.#promotion,
+      rounds,
+      selectors,
+      group: this.name,
+      leads: this.name === this.#options.groups[0]?.name,
       truth: () => this.#truth(),
       mayClean: () => this.#mayClean(),
       mayLead: () => this.parts.readiness.ready,
@@ -249,6 +265,11 @@ export class TrafficGroup {
     if (this.activity.mastering) this.applier.setMode('addOnly');
     this.#parts.activation.onRestored(index);
     this.#showReadiness();
+  }
+
+  /** Rule K6: flows that the kernel masqueraded to it are destroyed with it. */
+  onAddressLost(): void {
+    this.parts.capture.onAddressLost();
   }
 
   onOverrun(): void {

@@ -15,6 +15,7 @@ import type {
 import { DigestWatch } from './digest-watch.ts';
 import { RefusalError } from './errors.ts';
 import { EventLog } from './event-log.ts';
+import { GroupSelectors } from './group-selectors.ts';
 import { handLeadershipOver, heirs } from './heirs.ts';
 import { HolderWatch } from './holder-watch.ts';
 import type { ReplicatorCounters } from './metrics.ts';
@@ -62,6 +63,7 @@ interface Parts {
 export class Witness implements AppliedListener, AdministeredNode {
   readonly options: WitnessOptions;
   readonly dependencies: WitnessDependencies;
+  readonly selectors: GroupSelectors;
   readonly events = new EventLog();
   readonly activations: ActivationLog;
   readonly #holderWatches = new Map<string, HolderWatch>();
@@ -78,6 +80,7 @@ export class Witness implements AppliedListener, AdministeredNode {
     this.options = options;
     this.dependencies = dependencies;
     this.#appliedIndex = appliedIndex;
+    this.selectors = new GroupSelectors(options.groups);
     this.activations = new ActivationLog(dependencies.counters);
   }
 
@@ -122,6 +125,7 @@ export class Witness implements AppliedListener, AdministeredNode {
       ready: false,
       notReadyReason: this.#failure ?? whyNotReady,
       vrrp: null,
+      locals: new Map(),
       capture: { lastProposed: 0, lastApplied: 0, oldestUncommittedMs: 0 },
       kernel: {
         tableDifference: this.parts.digestWatch.difference,

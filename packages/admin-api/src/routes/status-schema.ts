@@ -29,12 +29,25 @@ const CaptureSchema = Type.Object({
   oldestUncommittedMs: Type.Number({ description: 'Age of the oldest uncommitted operation.' }),
 });
 
+const LocalGroupSchema = Type.Object({
+  ready: Type.Boolean({ description: 'This node may take the group over.' }),
+  notReadyReason: Nullable(Type.String()),
+  kernelIndex: Type.Number({
+    description: "Log index up to which the kernel has the group's flows.",
+  }),
+  vrrp: Type.Union([VrrpSchema, Type.Null()]),
+  capture: CaptureSchema,
+});
+
 const GroupSchema = Type.Object({
   name: Type.String(),
   active: Nullable(Type.String()),
   epoch: Type.Number(),
   released: Type.Boolean(),
   nextSequence: Type.Number(),
+  local: Type.Union([LocalGroupSchema, Type.Null()], {
+    description: "This node's part in it; null on a witness.",
+  }),
 });
 
 export const MemberSchema = schemaOf<MemberStatus>()(

@@ -89,6 +89,7 @@ describe('the client over a Unix socket', () => {
     const metrics = await client().metrics();
     expect(metrics).toContain('raftwall_flows 2');
     expect(metrics).toContain('raftwall_member_reachable{member="fw3"} 0');
+    expect(metrics).toContain('raftwall_active{group="default"} 1');
   });
 
   it('says why a node is not ready', async () => {

@@ -16,7 +16,7 @@ export function statusText(status: NodeStatus, terminal: Pick<Terminal, 'isInter
     ['active', `${status.active ?? paint('warn', 'none')} (epoch ${status.epoch})`],
     ...(status.witness ? tableSide(status) : kernelSide(status, paint)),
   ];
-  return `${pairs(entries)}\n${membersText(status.members)}`;
+  return `${pairs(entries)}\n${groupsText(status)}${membersText(status.members)}`;
 }
 
 function nodeText({ node, role, witness, cluster, version }: NodeStatus): string {
@@ -42,6 +42,19 @@ function kernelSide(
     ['capture', captureText(status)],
     ['kernel', kernelText(status)],
   ];
+}
+
+/** The traffic groups as a table, where there are several. */
+function groupsText({ groups }: NodeStatus): string {
+  if (groups.length < 2) return '';
+  const rows = groups.map(({ name, active, epoch, local }) => [
+    name,
+    active ?? '-',
+    String(epoch),
+    local?.vrrp?.state ?? '-',
+    local === null ? '-' : (local.notReadyReason ?? 'yes'),
+  ]);
+  return `${table(['GROUP', 'ACTIVE', 'EPOCH', 'VRRP', 'READY'], rows)}\n`;
 }
 
 /** The members as a table. */

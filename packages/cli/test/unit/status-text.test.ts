@@ -34,3 +34,12 @@ it('V10 the members say who the witness is', () => {
   const members = sampleStatus().members.map((it) => ({ ...it, witness: it.id === 'fw3' }));
   expect(membersText(members)).toMatch(/^fw3 .* witness$/m);
 });
+
+it('A6 several traffic groups are told apart', () => {
+  const [blue] = sampleStatus().groups;
+  const red = { ...blue!, name: 'red', active: 'fw2', local: null };
+  const text = statusText(sampleStatus({ groups: [blue!, red] }), { isInteractive: false });
+  expect(text).toMatch(/^GROUP +ACTIVE +EPOCH +VRRP +READY$/m);
+  expect(text).toMatch(/^default +fw1 +2 +MASTER +yes$/m);
+  expect(text).toMatch(/^red +fw2 +2 +- +-$/m);
+});

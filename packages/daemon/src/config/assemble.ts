@@ -1,5 +1,6 @@
 import { type ClusterOptions, TIMING_PROFILES } from './cluster-options.ts';
 import type { DraftConfig, DraftVrrp } from './draft.ts';
+import { groupOfAddress } from './group-addresses.ts';
 import { type Endpoint, endpointOf } from './net-fields.ts';
 import type { DaemonConfig } from './options.ts';
 import {
@@ -25,7 +26,7 @@ export function assemble(draft: DraftConfig): DaemonConfig {
     ...rest,
     cluster: { ...cluster, timing },
     node: { ...node, listen },
-    vrrp: vrrp === null ? null : assembleVrrp(vrrp),
+    vrrp: vrrp === null ? null : assembleVrrp(vrrp, cluster.virtualAddresses),
   });
 }
 
@@ -36,25 +37,35 @@ function defaultListen(id: string, members: ClusterOptions['members']): Endpoint
   return own?.address ?? endpointOf(first.host.includes(':') ? '::' : '0.0.0.0', first.port);
 }
 
-function assembleVrrp(vrrp: Complete<DraftVrrp>): VrrpOptions {
-  const { mode, fifo, advertIntervalMs, groups } = vrrp;
-  return { mode, fifo, advertIntervalMs, groups: groups?.map(assembleGroup) ?? [onlyGroup(vrrp)] };
+function assembleVrrp(vrrp: Complete<DraftVrrp>, addresses: readonly string[]): VrrpOptions {
+  const { mode, fifo, advertIntervalMs } = vrrp;
+  const groups = vrrp.groups?.map((group, index, all) => ({
+    ...assembleGroup(group),
+    virtualAddresses:
+      all.length === 1 ? addresses : addresses.filter((it) => groupOfAddress(all, it) === index),
+  }));
+  return { mode, fifo, advertIntervalMs, groups: groups ?? [onlyGroup(vrrp, addresses)] };
 }
 
-function onlyGroup({ instance, trackFile }: Complete<DraftVrrp>): TrafficGroupOptions {
+function onlyGroup(
+  { instance, trackFile }: Complete<DraftVrrp>,
+  virtualAddresses: readonly string[],
+): TrafficGroupOptions {
   if (instance === null) throw new TypeError('A valid vrrp section names what moves');
   return {
     name: 'default',
     instance: assembleInstance(instance),
     trackFile: trackFile ?? DEFAULT_TRACK_FILE,
     select: null,
+    virtualAddresses,
   };
 }
 
 type DraftGroup = NonNullable<Complete<DraftVrrp>['groups']>[number];
 
-function assembleGroup(group: DraftGroup): TrafficGroupOptions {
-  return { ...group, instance: assembleInstance(group.instance) };
+function assembleGroup(group: DraftGroup): Omit<TrafficGroupOptions, 'virtualAddresses'> {
+  const { name, trackFile, select } = group;
+  return { name, trackFile, select, instance: assembleInstance(group.instance) };
 }
 
 function assembleInstance(instance: DraftGroup['instance']): VrrpInstanceOption {

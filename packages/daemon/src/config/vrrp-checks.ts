@@ -8,10 +8,13 @@ type DraftInstance = NonNullable<DraftVrrp['instance']>;
 type DraftGroup = NonNullable<DraftVrrp['groups']>[number];
 
 /** Reports what is wrong between the keys of `vrrp`. */
-export function checkVrrp({ vrrp }: DraftConfig, faults: Faults): void {
+export function checkVrrp({ vrrp, cluster }: DraftConfig, faults: Faults): void {
   if (vrrp === undefined || vrrp === null) return;
   if (vrrp.groups === null) checkOnlyGroup(vrrp, faults);
-  else if (vrrp.groups !== undefined) checkGroups(vrrp, vrrp.groups, faults);
+  else if (vrrp.groups !== undefined) {
+    checkGroups(vrrp, vrrp.groups, faults);
+    checkAddresses(vrrp.groups, cluster?.virtualAddresses, faults);
+  }
 }
 
 function checkOnlyGroup(vrrp: DraftVrrp, faults: Faults): void {
@@ -66,6 +69,27 @@ function reportFifoAsTrackFile(
 ): void {
   if (fifo === undefined || fifo !== trackFile) return;
   faults.add(at, `is ${fifo}, which is vrrp.fifo too`, 'another file in the same directory');
+}
+
+/** What moves with a group is a virtual address, and moves with no other. */
+function checkAddresses(
+  groups: readonly DraftGroup[],
+  known: readonly string[] | undefined,
+  faults: Faults,
+): void {
+  const named = new Map<string, string>();
+  groups.forEach((group, index) => {
+    for (const [place, address] of (group.virtualAddresses ?? []).entries()) {
+      const at = ['vrrp', 'groups', index, 'virtualAddresses', place];
+      const other = named.get(address);
+      if (other !== undefined) {
+        faults.add(at, `is ${address}, which group ${other} names too`, 'an address in one group');
+      } else if (known !== undefined && !known.includes(address)) {
+        faults.add(at, `is ${address}, no virtual address`, 'one of cluster.virtualAddresses');
+      }
+      named.set(address, group.name ?? '?');
+    }
+  });
 }
 
 /** With several groups every flow must belong to at most one of them. */

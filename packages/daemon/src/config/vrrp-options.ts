@@ -1,5 +1,5 @@
 import { defaulted, list, mapping, optional, required } from './field.ts';
-import { ipPrefix } from './net-fields.ts';
+import { ipAddress, ipPrefix } from './net-fields.ts';
 import { absolutePath, identifier, integer, oneOf, vrrpName } from './scalar-fields.ts';
 
 /** Who decides where the virtual address is (design, section 7). */
@@ -28,6 +28,8 @@ export interface TrafficGroupOptions {
   readonly trackFile: string;
   /** Null when there is only one group: everything in the domain belongs to it. */
   readonly select: GroupSelector | null;
+  /** Those of `cluster.virtualAddresses` that move with it; all of them when there is only one group. */
+  readonly virtualAddresses: readonly string[];
 }
 
 export interface VrrpOptions {
@@ -65,6 +67,10 @@ const groupFields = {
   select: optional(
     'Which flows belong to it; needed when there are several groups.',
     mapping(selectFields),
+  ),
+  virtualAddresses: optional(
+    'Which of `cluster.virtualAddresses` move with it; unless set those that its prefixes have.',
+    list(ipAddress, { min: 0, max: 1024 }),
   ),
 };
 

@@ -9,6 +9,7 @@ export function warningsOf(config: DaemonConfig): string[] {
   return [
     ...voterWarnings(config),
     ...witnessWarnings(config),
+    ...groupWarnings(config),
     ...timerWarnings(config),
     ...fileWarnings(config),
   ];
@@ -39,6 +40,17 @@ function witnessWarnings({ cluster, node, vrrp }: DaemonConfig): string[] {
     warnings.push('vrrp is not followed here: a witness carries no traffic (rule V10)');
   }
   return warnings;
+}
+
+function groupWarnings({ cluster, vrrp }: DaemonConfig): string[] {
+  const groups = vrrp?.groups ?? [];
+  if (groups.length < 2) return [];
+  return cluster.virtualAddresses
+    .filter((address) => !groups.some((group) => group.virtualAddresses.includes(address)))
+    .map(
+      (address) =>
+        `${address} moves with no group of vrrp.groups: when it goes, every group believes that its flows may have gone with it (rule K6); name it in the virtualAddresses of its group`,
+    );
 }
 
 /**

@@ -84,6 +84,7 @@ describe('a valid configuration', () => {
         instance: { kind: 'GROUP', name: 'G1' },
         trackFile: '/var/lib/raftwall/keepalived/ready',
         select: null,
+        virtualAddresses: ['192.168.0.100', '192.168.1.100'],
       },
     ]);
     expect(config.kernel).toEqual({
@@ -209,9 +210,48 @@ peers: { insecure: true }
     ]);
     expect(config.api.tls).toEqual({ cert: '/etc/cert', key: '/etc/key', ca: null });
   });
+
+  it('A6 a virtual address moves with the group that names it, or else whose prefixes have it', () => {
+    const withGroups = (groups: unknown[]) =>
+      parseConfig(
+        bent((it) => {
+          it.vrrp = { groups };
+        }),
+      );
+    const blue = group('blue', { prefixes: ['192.168.1.100/32'] });
+    const red = group('red', { prefixes: ['10.1.0.0/16'] });
+    const derived = withGroups([blue, red]);
+    const addresses = ({ config }: typeof derived) =>
+      config.vrrp?.groups.map((it) => it.virtualAddresses);
+    expect(addresses(derived)).toEqual([['192.168.1.100'], []]);
+    expect(derived.warnings.at(-1)).toMatch(/^192\.168\.0\.100 moves with no group/);
+    const named = withGroups([blue, { ...red, virtualAddresses: ['192.168.0.100'] }]);
+    expect(addresses(named)).toEqual([['192.168.1.100'], ['192.168.0.100']]);
+    expect(named.warnings).toEqual(derived.warnings.slice(0, -1));
+    expect(addresses(withGroups([red]))).toEqual([['192.168.0.100', '192.168.1.100']]);
+  });
 });
 
 describe('faults', () => {
+  it('A6 a virtual address is named by one group, and is one', () => {
+    const groups = [
+      { ...group('blue', { zones: [1] }), virtualAddresses: ['192.168.0.100', '10.9.9.9'] },
+      { ...group('red', { zones: [2] }), virtualAddresses: ['192.168.0.100'] },
+    ];
+    const faults = faultsOf(
+      bent((it) => {
+        it.vrrp = { groups };
+      }),
+    );
+    expect(faults).toHaveLength(2);
+    expect(faults[0]).toMatch(
+      /^vrrp\.groups\[0\]\.virtualAddresses\[1\]: is 10\.9\.9\.9, no virtual/,
+    );
+    expect(faults[1]).toMatch(
+      /^vrrp\.groups\[1\]\.virtualAddresses\[0\]: .*which group blue names/,
+    );
+  });
+
   it('are all named, one line each: ten faults give exactly ten clear lines', () => {
     const text = `cluster:
   name: "my cluster"

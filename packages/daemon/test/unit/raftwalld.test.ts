@@ -167,6 +167,7 @@ describe('raftwalld with a configuration beyond this version', () => {
 node: { id: a }
 peers: { insecure: true }
 vrrp:
+  mode: strict
   groups:
     - { name: a, instance: { group: G1 }, trackFile: /a, select: { zones: [1] } }
     - { name: b, instance: { group: G2 }, trackFile: /b, select: { zones: [2] } }

@@ -15,6 +15,8 @@ export interface TrafficOptions {
   readonly host?: string;
   /** Default: that of the echo server. */
   readonly port?: number;
+  /** Port of the echo server. Default: that of the plan. */
+  readonly echoPort?: number;
   /** How often each session sends, in milliseconds. Default 100. */
   readonly intervalMs?: number;
 }
@@ -44,8 +46,9 @@ export class Traffic {
     hosts: { readonly a: Namespace; readonly b: Namespace },
     options: TrafficOptions = {},
   ): Promise<Traffic> {
-    const { sessions = 200, host = plan.hostB, port = plan.echoPort, intervalMs = 100 } = options;
-    const server = await startEchoServer(hosts.b);
+    const { sessions = 200, host = plan.hostB, intervalMs = 100 } = options;
+    const { echoPort = plan.echoPort, port = echoPort } = options;
+    const server = await startEchoServer(hosts.b, echoPort);
     const client = startNode(hosts.a, 'echo-client', []);
     const lines = createInterface({ input: client.stdout! });
     const traffic = new Traffic({ sessions, server, client, lines });
@@ -99,8 +102,8 @@ async function endProcess(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-async function startEchoServer(host: Namespace): Promise<ChildProcess> {
-  const server = startNode(host, 'echo-server', [String(plan.echoPort)]);
+async function startEchoServer(host: Namespace, port: number): Promise<ChildProcess> {
+  const server = startNode(host, 'echo-server', [String(port)]);
   await new Promise<void>((resolve, reject) => {
     server.stdout!.once('data', () => resolve());
     server.once('exit', () => reject(new LabError('LAB_PROCESS_ENDED', 'the echo server ended')));

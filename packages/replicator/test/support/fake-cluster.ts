@@ -2,12 +2,14 @@ import { FlowTable } from '@raftwall/flow-table';
 import { type Entry, EntryType, initialConfig, type SnapshotMeta } from 'raft-ts';
 import { ClusterState, type Outcome } from '../../src/cluster-state.ts';
 import { type Command, decodeCommand, encodeCommand } from '../../src/command.ts';
+import { GroupSelectors } from '../../src/group-selectors.ts';
 import { ReplicatorCounters } from '../../src/metrics.ts';
 import {
   activityDefaults,
   applierDefaults,
   captureDefaults,
   checksDefaults,
+  type GroupOptions,
   hooksDefaults,
   type ReplicatorOptions,
   readinessDefaults,
@@ -27,6 +29,8 @@ import { Witness } from '../../src/witness.ts';
 import { FakeKernel } from './fake-kernel.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 
+const oneGroup = [{ name: 'default', select: null, virtualAddresses: [] }];
+
 /** One log that every connected node applies at once and in order; a test decides who is cut off and what is dropped. */
 export class FakeCluster {
   readonly clock = new ManualClock();
@@ -39,8 +43,14 @@ export class FakeCluster {
 
   /** Targets to which leadership cannot be transferred. */
   readonly unfit = new Set<string>();
+  readonly groups: readonly GroupOptions[];
 
-  constructor(ids: readonly string[], witnesses: readonly string[] = []) {
+  constructor(
+    ids: readonly string[],
+    witnesses: readonly string[] = [],
+    groups: readonly GroupOptions[] = oneGroup,
+  ) {
+    this.groups = groups;
     this.leader = ids[0]!;
     for (const id of ids) this.nodes.push(new FakeNode(id, this, witnesses.includes(id)));
   }
@@ -93,6 +103,10 @@ export class FakeNode implements Consensus {
   trackFile = -1;
   /** How often the daemon has signed that it lives. */
   signsOfLife = 0;
+  /** By traffic group. */
+  readonly trackFiles = new Map<string, number>();
+  /** What VRRP says of single groups; of the others it says `vrrp`. */
+  readonly #roles = new Map<string, VrrpState>();
   kernelIncarnation = 'boot-1';
   addresses: string[] = [];
   /** What its machine says of itself; null: it cannot be read. */
@@ -137,6 +151,7 @@ export class FakeNode implements Consensus {
         // No disk here: the table is filled at once.
         checkpoint: { replace: (fill) => fill() },
         counters: this.counters,
+        selectors: new GroupSelectors(this.#cluster.groups),
         listener: member,
       },
     );
@@ -164,7 +179,10 @@ export class FakeNode implements Consensus {
     const { clock } = this.#cluster;
     this.replicator = new Replicator(this.#options(overrides), this.machine?.appliedIndex ?? 0, {
       kernel: this.kernel,
-      portsOf: () => ({ activity: this.#activity(), readinessSink: this.#sink() }),
+      portsOf: (group) => ({
+        activity: this.#activity(group),
+        readinessSink: this.#sink(group),
+      }),
       addresses: {
         current: () => this.addresses,
         onChange: (listener) => void this.#addressListeners.push(listener),
@@ -203,6 +221,12 @@ export class FakeNode implements Consensus {
   setVrrp(state: VrrpState): void {
     this.vrrp = state;
     this.mastering = state === 'MASTER';
+    for (const listener of this.#vrrpListeners) listener();
+  }
+
+  /** VRRP's word for one of several groups. */
+  setRole(group: string, state: VrrpState): void {
+    this.#roles.set(group, state);
     for (const listener of this.#vrrpListeners) listener();
   }
 
@@ -306,7 +330,7 @@ export class FakeNode implements Consensus {
       cluster: 'test',
       node: this.id,
       version: '0.0.0',
-      groups: [{ name: 'default' }],
+      groups: this.#cluster.groups,
       kernelIncarnation: this.kernelIncarnation,
       vrrpMode: 'follow',
       domain: {
@@ -329,30 +353,32 @@ export class FakeNode implements Consensus {
     };
   }
 
-  #activity() {
+  #activity(group: string) {
     const node = this;
     return {
       get state() {
-        return node.vrrp;
+        return node.#roles.get(group) ?? node.vrrp;
       },
       get mastering() {
-        return node.mastering;
+        return node.#roles.has(group) ? this.state === 'MASTER' : node.mastering;
       },
       onChange: (listener: () => void) => void node.#vrrpListeners.push(listener),
     };
   }
 
-  #sink() {
+  #sink(group: string) {
     const node = this;
     return {
       set: (value: number) => {
         node.trackFile = value;
+        node.trackFiles.set(group, value);
       },
       renew: () => {
         node.signsOfLife += 1;
       },
       get value() {
-        return node.trackFile;
+        if (node.#cluster.groups.length === 1) return node.trackFile;
+        return node.trackFiles.get(group) ?? -1;
       },
     };
   }

@@ -79,7 +79,8 @@ export class FakeKernel implements Kernel {
   resume: () => void = () => undefined;
 
   async execute(batch: KernelBatch): Promise<Int32Array> {
-    const { messages } = batch as FakeBatch;
+    // Sent as it is now: its owner may fill it anew at once.
+    const messages = [...(batch as FakeBatch).messages];
     await this.#paused;
     return Int32Array.from(messages.map((message) => this.#execute(message)));
   }
@@ -279,6 +280,10 @@ class FakeBatch implements KernelBatch {
 
   get count(): number {
     return this.messages.length;
+  }
+
+  reset(): void {
+    this.messages.length = 0;
   }
 
   create(flow: FlowFields, { timeoutSeconds }: InjectOptions): void {
