@@ -9,6 +9,7 @@ import {
 } from './commands/cluster.ts';
 import { type FlowFilterOptions, flows } from './commands/flows.ts';
 import { addMemberAndWait } from './commands/joining.ts';
+import { keepalivedConfig } from './commands/keepalived-config.ts';
 import { status, statusWhenReady } from './commands/status.ts';
 import { verify } from './commands/verify.ts';
 import { watch } from './commands/watch.ts';
@@ -59,6 +60,14 @@ export function createProgram(choose: Choose): Command {
     )
     .action(({ repair }: { repair?: boolean }, command: Command) =>
       choose(verify(repair === true), command),
+    );
+  add('keepalived-config', "print keepalived's configuration for this node, from its own file")
+    .option(
+      '--config <file>',
+      "raftwalld's configuration; unless given, /etc/raftwall/raftwall.yaml",
+    )
+    .action(({ config }: { config?: string }, command: Command) =>
+      choose(keepalivedConfig(config), command),
     );
   add('watch', 'what happens on this node, line by line').action((_options, command) =>
     choose(watch, command),

@@ -1,7 +1,10 @@
+import { networkInterfaces } from 'node:os';
+import { KeepalivedConfigError } from '@raftwall/keepalived';
 import { Command, CommanderError } from 'commander';
 import { type LoadedConfig, readConfigFile } from './config/config-file.ts';
 import { ConfigError } from './config/fault.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { keepalivedFile } from './keepalived-file.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { run, type StartNode } from './run.ts';
 import { SystemdNotifier, sendBySystemdNotify } from './systemd-notify.ts';
@@ -11,6 +14,7 @@ import { VERSION } from './version.ts';
 interface Arguments {
   readonly config: string;
   readonly check: boolean;
+  readonly keepalivedConfig: boolean;
 }
 
 /** Loads the wiring, and with it the native code, only when a node is to start: validating must work without. */
@@ -40,6 +44,7 @@ export async function main(
     process.stdout.write(`${options.config}: valid\n`);
     return EXIT.ok;
   }
+  if (options.keepalivedConfig) return printKeepalivedConfig(loaded);
   if (!isSupported(loaded)) return EXIT.config;
   return await runDaemon(loaded, startNode);
 }
@@ -52,6 +57,17 @@ function isSupported({ config }: LoadedConfig): boolean {
     if (!(error instanceof UnsupportedConfigError)) throw error;
     for (const fault of error.faults) process.stderr.write(`${fault}\n`);
     return false;
+  }
+}
+
+function printKeepalivedConfig({ config }: LoadedConfig): ExitCode {
+  try {
+    process.stdout.write(keepalivedFile(config, networkInterfaces()));
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof KeepalivedConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return EXIT.config;
   }
 }
 
@@ -81,6 +97,7 @@ function parseArguments(argv: readonly string[]): Arguments | ExitCode {
     .version(VERSION)
     .option('-c, --config <file>', 'the configuration (YAML)', CONFIG_FILE_DEFAULT)
     .option('--check', 'only validate the configuration', false)
+    .option('--keepalived-config', "print keepalived's configuration for this node", false)
     .allowExcessArguments(false)
     .exitOverride();
   try {

@@ -7,6 +7,14 @@ export {
   VrrpFifoError,
   VrrpOptionsError,
 } from './errors.ts';
+export {
+  KeepalivedConfigError,
+  type KeepalivedConfigOptions,
+  type KeepalivedGroup,
+  type KeepalivedMode,
+  keepalivedConfig,
+  type PlacedAddress,
+} from './keepalived-config.ts';
 export type { Counter, KeepalivedMetrics } from './metrics.ts';
 export {
   type VrrpFifoOptions,
