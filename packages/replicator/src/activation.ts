@@ -68,6 +68,7 @@ export class Activation {
   #quorumSeenMs: number;
   #timers = new Set<() => void>();
   #leaving = false;
+  #departing = false;
   /** Attempts of this life: an activation of a former one is applied again when the log is replayed (rule A2). */
   readonly #attempts = new Set<string>();
   #stopped = false;
@@ -94,6 +95,21 @@ export class Activation {
   /** MASTER here, and the epoch is another living node's (rule A3). */
   get splitVip(): boolean {
     return this.#state === 'refused' && this.isMaster;
+  }
+
+  /** Whether the epoch is kept although VRRP may say otherwise. */
+  get departing(): boolean {
+    return this.#departing;
+  }
+
+  /**
+   * Rule V4: who hands its traffic over captures until another node is active, also after VRRP has taken MASTER away, since what
+   * happened before may still be on its way from the kernel.
+   */
+  setDeparting(departing: boolean): void {
+    if (this.#departing === departing) return;
+    this.#departing = departing;
+    if (!departing && !this.isMaster) this.#onMasterLost();
   }
 
   start(): void {
@@ -174,7 +190,7 @@ export class Activation {
     if (this.isMaster === this.#wasMaster) return;
     this.#wasMaster = this.isMaster;
     if (this.isMaster) this.#attempt();
-    else this.#onMasterLost();
+    else if (!this.#departing || this.epoch === 0) this.#onMasterLost();
   }
 
   #onMasterLost(): void {

@@ -88,7 +88,7 @@ export function makeGroupParts(options: ReplicatorOptions, context: GroupContext
       {
         ...context,
         state: () => context.state,
-        wantsEpoch: () => context.activity.mastering,
+        wantsEpoch: () => context.activity.mastering || activation.departing,
       },
     ),
     signOfLife: new SignOfLife(

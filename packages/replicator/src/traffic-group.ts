@@ -139,10 +139,11 @@ export class TrafficGroup {
    */
   async leave(hasSuccessor: () => boolean): Promise<void> {
     this.#report.leave();
+    this.parts.activation.setDeparting(true);
     const { clock } = this.#dependencies;
     const { activation } = this.parts;
     const deadlineMs = clock.nowMs() + this.#options.activity.leaveMs;
-    while (activation.state === 'active' && activation.isMaster && hasSuccessor()) {
+    while (activation.state === 'active' && hasSuccessor()) {
       if (clock.nowMs() >= deadlineMs) break;
       await new Promise<void>((resolve) => clock.setTimer(20, resolve));
     }
@@ -155,6 +156,7 @@ export class TrafficGroup {
   }
 
   setDrained(isDrained: boolean): void {
+    this.parts.activation.setDeparting(isDrained);
     this.parts.readiness.setDrained(isDrained);
   }
 

@@ -20,6 +20,23 @@ describe('V4 leaving', () => {
     expect(fw1.state.group('default')).toMatchObject({ node: 'fw2', released: false });
   });
 
+  it('V4 leaving: also after VRRP has taken MASTER away, until another node is active', async () => {
+    const cluster = await activeCluster();
+    const [fw1, fw2] = [cluster.node('fw1'), cluster.node('fw2')];
+    const left = fw1.replicator.leave();
+    await cluster.clock.advance(100);
+    fw1.setVrrp('BACKUP');
+    await cluster.clock.advance(300);
+    fw1.kernel.born(flowOf({ sport: 1 }));
+    await cluster.clock.advance(100);
+    expect(fw2.table.size).toBe(1);
+    expect(fw1.state.group('default')).toMatchObject({ node: 'fw1', released: false });
+    fw2.setVrrp('MASTER');
+    await cluster.clock.advance(200);
+    await left;
+    expect(fw1.state.group('default')).toMatchObject({ node: 'fw2', epoch: 2 });
+  });
+
   it('V4 leaving: nobody is waited for who could not take over', async () => {
     const cluster = await activeCluster();
     cluster.node('fw2').connected = false;

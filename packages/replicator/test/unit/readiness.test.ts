@@ -107,6 +107,19 @@ describe('drain before maintenance', () => {
     expect(cluster.leader).toBe('fw2');
   });
 
+  it('that was taken back on a node that lost MASTER meanwhile ends its epoch', async () => {
+    const cluster = await activeCluster();
+    const fw1 = cluster.node('fw1');
+    void fw1.replicator.drain().catch(() => undefined);
+    await cluster.clock.advance(100);
+    fw1.setVrrp('BACKUP');
+    await cluster.clock.advance(100);
+    expect(fw1.state.group('default')).toMatchObject({ node: 'fw1', released: false });
+    fw1.replicator.undrain();
+    await cluster.clock.advance(200);
+    expect(fw1.state.group('default').released).toBe(true);
+  });
+
   it('is refused when nobody is ready to take over, and taken back when nobody does', async () => {
     const cluster = await activeCluster();
     const fw1 = cluster.node('fw1');
