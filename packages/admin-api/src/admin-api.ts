@@ -22,6 +22,8 @@ export interface AdminApiDependencies {
   readonly node: AdminPort;
   /** What `/metrics` shows. */
   readonly registry: Registry;
+  /** The configuration in force; `GET /v1/config` hides what names secrets. */
+  readonly config: object;
   readonly logger: ApiLogger | null;
 }
 
@@ -99,12 +101,13 @@ export class AdminApi {
   }
 
   async #build(access: Access, tls: ApiTlsOptions | null): Promise<App> {
-    const { node, logger, registry } = this.#dependencies;
+    const { node, logger, registry, config } = this.#dependencies;
     const app = await buildApp({
       node,
       logger,
       access,
       registry,
+      config,
       limits: this.#limits,
       dashboardFiles: this.#options.dashboardFiles,
       stopping: this.#stopping.signal,

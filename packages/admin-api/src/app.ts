@@ -15,6 +15,7 @@ import { PROBLEM_TYPE, type Problem, ProblemError, problemOf, problemOfError } f
 import { RateLimit } from './rate-limit.ts';
 import { addActivationRoutes } from './routes/activations.ts';
 import { addChangeRoutes } from './routes/changes.ts';
+import { addConfigRoutes } from './routes/config.ts';
 import { addDashboardRoutes } from './routes/dashboard.ts';
 import { addEventRoutes } from './routes/events.ts';
 import { addFlowRoutes } from './routes/flows.ts';
@@ -47,6 +48,10 @@ export async function buildApp(dependencies: AppDependencies): Promise<App> {
     bodyLimit: limits.bodyBytesMax,
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
+    // Paths that cannot be decoded never reach a route, nor the handler of errors.
+    frameworkErrors: (error, _request, reply) => {
+      send(reply as FastifyReply, problemOf('bad-request', error.message));
+    },
     // What is sent in excess is a fault to be told, not to be dropped.
     ajv: { customOptions: { removeAdditional: false } },
     ...(serverFactory === null ? {} : { serverFactory }),
@@ -65,6 +70,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<App> {
   addActivationRoutes(app, dependencies);
   addVerifyRoutes(app, dependencies);
   addSurveyRoutes(app, dependencies);
+  addConfigRoutes(app, dependencies);
   addChangeRoutes(app, dependencies);
   addMemberRoutes(app, dependencies);
   addEventRoutes(app, dependencies);

@@ -80,6 +80,9 @@ function adviceOn(error: unknown): string {
   }
   if (!(error instanceof RefusedError)) return '';
   if (error.problem === 'unknown-member') return '\nSee raftwall members.';
+  if (error.problem === 'not-active') return '\nSee "active" in raftwall status.';
+  if (error.problem === 'forbidden')
+    return '\nAsk with a token of that role, or on the node itself as root.';
   if (error.problem === 'unauthorized') return '\nName a token with --token-file.';
   return '';
 }

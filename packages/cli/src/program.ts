@@ -2,12 +2,13 @@ import { Command } from 'commander';
 import {
   activations,
   changeMembers,
+  config,
   drain,
   members,
   transfer,
   undrain,
 } from './commands/cluster.ts';
-import { type FlowFilterOptions, flows } from './commands/flows.ts';
+import { deleteFlows, type FlowFilterOptions, flows } from './commands/flows.ts';
 import { addMemberAndWait } from './commands/joining.ts';
 import { keepalivedConfig } from './commands/keepalived-config.ts';
 import { status, statusWhenReady } from './commands/status.ts';
@@ -36,8 +37,17 @@ export function createProgram(choose: Choose): Command {
     .action(({ waitReady }: { waitReady?: string }, command: Command) =>
       choose(waitReady === undefined ? status : statusWhenReady(waitReady), command),
     );
-  addFlows(add).action((options: FlowFilterOptions, command: Command) =>
+  const listing = addFlows(add).action((options: FlowFilterOptions, command: Command) =>
     choose(flows(onlyFilters(options)), command),
+  );
+  addGlobalOptions(listing.command('delete').allowExcessArguments(false))
+    .description('end the flows that match the filters of `flows`; on the active node')
+    .option('--all', 'every flow, where there is no filter')
+    .action(({ all }: { all?: true }, command: Command) =>
+      choose(deleteFlows(onlyFilters(command.optsWithGlobals()), all === true), command),
+    );
+  add('config', 'the configuration in force, what names secrets hidden').action(
+    (_options, command) => choose(config, command),
   );
   addMembers(add, choose);
   add('activations', 'which node became active when, and who was refused').action(

@@ -271,6 +271,7 @@ class WiredNode implements RunningNode {
     this.#metrics.observe({ node, counters, tableUsage: () => table.usage() });
     const api = new AdminApi(adminApiOptions(this.#config, dashboardFiles), {
       node,
+      config: this.#config,
       registry: this.#metrics.registry,
       logger: this.#logger,
     });

@@ -46,6 +46,13 @@ export interface FlowQuery {
   readonly limit?: number;
 }
 
+/** A part of a listing. */
+export interface FlowPage {
+  readonly flows: readonly FlowView[];
+  /** Where the next part begins; null behind the last. Means something only to the run of the daemon that gave it. */
+  readonly next: number | null;
+}
+
 /** An activation as it was decided when it was applied (rule A3), the same on every member. */
 export interface ActivationView {
   readonly index: number;
@@ -131,6 +138,12 @@ export interface AdminPort {
   status(): NodeStatus;
   /** Flows page by page, at most `pageSize` at a time, so that a long list never holds the loop. */
   flows(query: FlowQuery, pageSize: number): AsyncIterable<readonly FlowView[]>;
+  /** Some of the flows, from a cursor on; rows that appear behind the cursor meanwhile are not seen. */
+  flowPage(query: FlowQuery, cursor: number, limit: number): Promise<FlowPage>;
+  /** Ends all flows that match; resolves with how many. Rejects with an `AdminRefusal`. */
+  deleteFlows(query: FlowQuery): Promise<number>;
+  /** Resolves when this node shows everything that was committed before the call. Rejects with an `AdminRefusal`. */
+  barrier(): Promise<void>;
   /** Newest last, bounded. */
   activations(): readonly ActivationView[];
   /** Moves leadership and, where VRRP follows, the virtual address, once the target is level. Rejects with an `AdminRefusal`. */

@@ -2,6 +2,7 @@ import { FlowRecord } from '@raftwall/flow-table';
 import type {
   ActivationView,
   AdminPort,
+  FlowPage,
   FlowQuery,
   FlowView,
   NodeEvent,
@@ -22,6 +23,9 @@ export interface AdminOptions {
   /** How long a transfer may take before it is called failed. */
   readonly transferTimeoutMs: number;
 }
+
+/** Rows looked at in one turn of the loop. */
+const SLICE_ROWS = 256;
 
 /** What people may ask of a running node and have it do. */
 export class Admin implements AdminPort {
@@ -74,7 +78,63 @@ export class Admin implements AdminPort {
       });
       left -= page.length;
       if (page.length > 0) yield page;
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
+    }
+  }
+
+  async flowPage(query: FlowQuery, from: number, limit: number): Promise<FlowPage> {
+    const { table } = this.#node.dependencies;
+    const matches = compileQuery(query);
+    const owner = this.status().active;
+    const flow = new FlowRecord();
+    const flows: FlowView[] = [];
+    let next: number | null = null;
+    for (let cursor = from; cursor >= 0 && next === null; await nextTurn()) {
+      cursor = table.forEachPage(cursor, SLICE_ROWS, (slot) => {
+        if (next !== null) return;
+        table.read(slot, flow);
+        if (!matches(flow)) return;
+        if (flows.length < limit) flows.push(viewFlow(flow, owner));
+        else next = slot;
+      });
+    }
+    return { flows, next };
+  }
+
+  async deleteFlows(query: FlowQuery): Promise<number> {
+    const { table } = this.#node.dependencies;
+    const matches = compileQuery(query);
+    // Refuses where there is nothing to delete, too.
+    let deleted = await this.#node.deleteFlows([]);
+    for (let cursor = 0; cursor >= 0; ) {
+      const flows: FlowRecord[] = [];
+      cursor = table.forEachPage(cursor, SLICE_ROWS, (slot) => {
+        const flow = new FlowRecord();
+        table.read(slot, flow);
+        if (matches(flow)) flows.push(flow);
+      });
+      if (flows.length > 0) deleted += await this.#node.deleteFlows(flows);
+      await nextTurn();
+    }
+    return deleted;
+  }
+
+  async barrier(): Promise<void> {
+    const { clock } = this.#node.dependencies;
+    const { consensus } = this.#node.parts;
+    const deadlineMs = clock.nowMs() + this.#options.transferTimeoutMs;
+    const refusal = (cause: string) =>
+      new RefusalError(
+        'no-quorum',
+        `what is committed cannot be known (${cause}); local reads work`,
+      );
+    if (!consensus.status().quorum) throw refusal('this node is not in contact with a quorum');
+    const index = await consensus.readIndex().catch((cause: Error) => {
+      throw refusal(cause.message);
+    });
+    while (this.#node.appliedIndex < index) {
+      if (clock.nowMs() > deadlineMs) throw refusal('the table does not catch up');
+      await new Promise<void>((resolve) => clock.setTimer(1, resolve));
     }
   }
 
@@ -239,4 +299,8 @@ export class Admin implements AdminPort {
       witness: isWitness(known),
     };
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,4 +1,4 @@
-import type { FlowTable } from '@raftwall/flow-table';
+import type { FlowFields, FlowTable } from '@raftwall/flow-table';
 import type { ActivationLog } from './activation-log.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { DigestWatch } from './digest-watch.ts';
@@ -45,6 +45,8 @@ export interface AdministeredNode {
   };
   /** @param mode VRRP's, null without VRRP. */
   kernelSide(mode: 'follow' | 'lead' | 'strict' | null): KernelSide;
+  /** Ends flows of the table, at most some hundred; resolves with how many this kernel had. Rejects with a `RefusalError`. */
+  deleteFlows(flows: readonly FlowFields[]): Promise<number>;
   reconcileNow(reason: string): Promise<void>;
   /** Carries nothing any more until `undrain`; resolves when another node does. Rejects with a `RefusalError`. */
   drain(): Promise<void>;

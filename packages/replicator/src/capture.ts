@@ -209,6 +209,14 @@ export class Capture {
     this.#window.put(probe, PendingKind.delete, flow);
   }
 
+  /** A flow that this node itself has deleted in the kernel; call `flush` behind the last. */
+  deleted(flow: FlowFields): void {
+    if (!this.running) return;
+    const probe = this.#probe.set(flow);
+    this.#lookups.forget(probe);
+    if (this.#window.isKnown(probe)) this.#end(probe, flow);
+  }
+
   #onNew(probe: FlowKeyProbe, flow: FlowFields): void {
     if (this.#held.size > 0) {
       this.#held.settle(probe.text());

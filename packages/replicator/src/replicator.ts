@@ -16,6 +16,7 @@ import type {
 } from './command.ts';
 import { EventDispatch } from './event-dispatch.ts';
 import { EventLog } from './event-log.ts';
+import { FlowDeletion } from './flow-deletion.ts';
 import { GroupSelectors } from './group-selectors.ts';
 import { kernelSideOf } from './kernel-side.ts';
 import { makeNodeParts, type NodeParts } from './node-parts.ts';
@@ -146,6 +147,10 @@ export class Replicator implements AppliedListener, AdministeredNode {
 
   kernelSide(mode: Parameters<AdministeredNode['kernelSide']>[0]): KernelSide {
     return kernelSideOf(this, mode);
+  }
+
+  deleteFlows(flows: readonly FlowFields[]): Promise<number> {
+    return new FlowDeletion(this.dependencies.kernel, this.groups).delete(flows);
   }
 
   /** A full round on request of a person. */

@@ -147,6 +147,11 @@ export class Witness implements AppliedListener, AdministeredNode {
 
   undrain(): void {}
 
+  deleteFlows(): Promise<number> {
+    const message = 'a witness carries no flows; they are deleted on the active node';
+    return Promise.reject(new RefusalError('not-active', message));
+  }
+
   /** There is nothing to compare the table with. */
   reconcileNow(): Promise<void> {
     return Promise.resolve();

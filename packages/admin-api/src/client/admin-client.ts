@@ -24,6 +24,8 @@ import {
 /** Conditions of a listing; `origin` tells flows that the asked node is the source of from those of others. */
 export interface ClientFlowQuery extends FlowQuery {
   readonly origin?: 'local' | 'remote';
+  /** `linearizable` unless told otherwise, which without a quorum is refused. */
+  readonly consistency?: 'linearizable' | 'local';
 }
 
 /** Whether a node may take over, and if not, why. */
@@ -117,6 +119,19 @@ export class AdminClient {
     for await (const line of linesOf(chunksOf(this.#target, answer))) {
       yield parseJson(line) as FlowView;
     }
+  }
+
+  /** Ends the flows that match, on the active node; resolves with how many. Without a condition it wants `all`. */
+  async deleteFlows(query: Omit<FlowQuery, 'limit'>, { all = false } = {}): Promise<number> {
+    const parameters = new URLSearchParams(all ? { all: 'true' } : {});
+    for (const [name, value] of Object.entries(query)) parameters.set(name, String(value));
+    const request = { method: 'DELETE', path: `/v1/flows?${parameters}` } as const;
+    return Number((await this.#object(request))['deleted']);
+  }
+
+  /** The configuration in force, without what names secrets. */
+  config(): Promise<Record<string, unknown>> {
+    return this.#object({ path: '/v1/config' });
   }
 
   /** What happens on the node, until the signal ends it or the connection is lost. */

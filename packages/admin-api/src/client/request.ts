@@ -13,7 +13,7 @@ export type ClientTarget =
     };
 
 export interface RequestDetails {
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly accept?: string;
   readonly body?: unknown;

@@ -1,6 +1,7 @@
 import type { ActivationView } from '@raftwall/replicator';
 import { Type } from '@sinclair/typebox';
 import type { App } from '../type-provider.ts';
+import { consistency, settle } from './consistency.ts';
 import type { RouteContext } from './route-context.ts';
 import { schemaOf } from './schema-check.ts';
 
@@ -24,10 +25,14 @@ export function addActivationRoutes(app: App, { node }: RouteContext): void {
     '/v1/activations',
     {
       schema: {
+        querystring: Type.Object({ consistency }, { additionalProperties: false }),
         summary: 'The last activations as they were decided, newest last',
         response: { 200: Type.Array(ActivationSchema) },
       },
     },
-    (_request, reply) => reply.send(node.activations()),
+    async ({ query }, reply) => {
+      await settle(node, query.consistency);
+      return reply.send(node.activations());
+    },
   );
 }

@@ -11,6 +11,29 @@ const KEEP_ALIVE_MS = 15_000;
 
 const EVENT_STREAM = 'text/event-stream';
 
+const KINDS: readonly NodeEvent['kind'][] = [
+  'role',
+  'leader',
+  'activation',
+  'vrrp',
+  'ready',
+  'reconcile',
+  'snapshot',
+  'storage',
+];
+
+const EventsQuerySchema = Type.Object(
+  {
+    kinds: Type.Optional(
+      Type.String({
+        pattern: `^(${KINDS.join('|')})(,(${KINDS.join('|')}))*$`,
+        description: `Only these kinds, with commas between: ${KINDS.join(', ')}.`,
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
 /** `GET /v1/events`: server-sent events, each with a `NodeEvent` as its data. */
 export function addEventRoutes(app: App, context: RouteContext): void {
   let streams = 0;
@@ -21,25 +44,38 @@ export function addEventRoutes(app: App, context: RouteContext): void {
       config: { produces: [EVENT_STREAM] },
       schema: {
         summary: 'What happens on this node, as server-sent events',
+        querystring: EventsQuerySchema,
         response: { 200: Type.String({ description: 'data: one NodeEvent as JSON.' }) },
       },
     },
-    (_request, reply) => {
+    ({ query }, reply) => {
+      const kinds = query.kinds === undefined ? null : new Set(query.kinds.split(','));
       if (streams >= context.limits.eventStreamsMax) {
         throw new ProblemError('busy', `${streams} event streams are open already`);
       }
       streams += 1;
       open.inc();
       reply.hijack();
-      streamEvents(reply, context, () => {
+      const onClose = () => {
         streams -= 1;
         open.dec();
-      });
+      };
+      streamEvents(reply, context, { kinds, onClose });
     },
   );
 }
 
-function streamEvents(reply: FastifyReply, context: RouteContext, onClose: () => void): void {
+interface Wanted {
+  /** Null means all. */
+  readonly kinds: ReadonlySet<string> | null;
+  readonly onClose: () => void;
+}
+
+function streamEvents(
+  reply: FastifyReply,
+  context: RouteContext,
+  { kinds, onClose }: Wanted,
+): void {
   const { node, limits, stopping } = context;
   const response = reply.raw;
   response.writeHead(200, { 'content-type': EVENT_STREAM, 'cache-control': 'no-store' });
@@ -49,7 +85,9 @@ function streamEvents(reply: FastifyReply, context: RouteContext, onClose: () =>
     else response.write(text);
   };
   write('retry: 2000\n\n');
-  const unsubscribe = node.onEvent((event) => write(toFrame(event)));
+  const unsubscribe = node.onEvent((event) => {
+    if (kinds === null || kinds.has(event.kind)) write(toFrame(event));
+  });
   const keepAlive = setInterval(() => write(': alive\n\n'), KEEP_ALIVE_MS);
   const end = () => response.end();
   stopping.addEventListener('abort', end);

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AdminApi } from '../../src/admin-api.ts';
 import { AdminClient } from '../../src/client/admin-client.ts';
 import { BadAnswerError, RefusedError, UnreachableError } from '../../src/client/errors.ts';
+import { readText, send } from '../../src/client/request.ts';
 import { NotASocketError, SocketInUseError, UnprotectedListenError } from '../../src/errors.ts';
 import { registerNodeMetrics } from '../../src/node-metrics.ts';
 import type { AdminApiOptions } from '../../src/options.ts';
@@ -44,7 +45,7 @@ function registryOf(fake: FakeNode): Registry {
 async function startApi(options: Partial<AdminApiOptions> = {}): Promise<AdminApi> {
   const api = new AdminApi(
     { socket, listen: null, tls: null, tokensFile: null, dashboardFiles: {}, ...options },
-    { node, registry: registryOf(node), logger: null },
+    { node, registry: registryOf(node), config: {}, logger: null },
   );
   await api.start();
   running.push(api);
@@ -231,6 +232,22 @@ describe('the socket', () => {
     await writeFile(socket, 'precious');
     await expect(startApi()).rejects.toThrow(NotASocketError);
     expect((await stat(socket)).size).toBe(8);
+  });
+
+  it('gives only events of the kinds that are asked for', async () => {
+    const api = await startApi();
+    const reading = send({ socketPath: socket }, { path: '/v1/events?kinds=ready,vrrp' });
+    const answer = await reading;
+    await expect.poll(() => node.listeners.size).toBe(1);
+    for (const kind of ['leader', 'ready', 'activation', 'vrrp'] as const) {
+      node.emit({ atMs: 0, kind, message: '', details: {} });
+    }
+    await api.stop();
+    const text = await readText({ socketPath: socket }, answer);
+    expect([...text.matchAll(/"kind":"(\w+)"/g)].map(([, kind]) => kind)).toEqual([
+      'ready',
+      'vrrp',
+    ]);
   });
 
   it('lets a stopping API end its event streams', async () => {

@@ -23,6 +23,7 @@ async function readDocument(): Promise<Document> {
     registry: new Registry(),
     limits: DEFAULT_LIMITS,
     access: { kind: 'administrator' },
+    config: {},
     dashboardFiles: {},
     stopping: new AbortController().signal,
     logger: null,
@@ -39,10 +40,12 @@ it('the document names every route with its answers', async () => {
     Object.entries(methods).map(([method, it]) => `${method} ${path} ${Object.keys(it.responses)}`),
   );
   expect(operations.sort()).toEqual([
+    'delete /v1/flows 200,default',
     'get /healthz 200,default',
     'get /metrics 200,default',
     'get /readyz 200,default',
     'get /v1/activations 200,default',
+    'get /v1/config 200,default',
     'get /v1/events 200,default',
     'get /v1/flows 200,default',
     'get /v1/members 200,default',
@@ -74,6 +77,8 @@ it('the document describes parameters, media types and bodies', async () => {
     'mark',
     'origin',
     'limit',
+    'cursor',
+    'consistency',
   ]);
   expect(Object.keys(flows?.responses['200']?.content ?? {})).toEqual([
     'application/json',

@@ -20,6 +20,7 @@ interface Setup {
   readonly limits?: Partial<ApiLimits>;
   readonly registry?: Registry;
   readonly log?: unknown[];
+  readonly config?: object;
 }
 
 async function appOf(setup: Setup = {}) {
@@ -31,6 +32,7 @@ async function appOf(setup: Setup = {}) {
     registry: setup.registry ?? new Registry(),
     limits: { ...DEFAULT_LIMITS, ...setup.limits },
     access: setup.access ?? { kind: 'administrator' },
+    config: setup.config ?? {},
     dashboardFiles: {},
     stopping: new AbortController().signal,
     logger: { info: write, warn: write, error: write },
@@ -402,5 +404,97 @@ describe('access', () => {
     ['alice reader sha256:abc', 1],
   ])('a bad line of the tokens file is named: %j', (text, line) => {
     expect(() => new Tokens(text)).toThrow(`Line ${line} of the tokens file`);
+  });
+});
+
+describe('consistency of reads', () => {
+  it('flows and activations wait for what is committed, unless local reads are asked for', async () => {
+    await get('/v1/flows');
+    await get('/v1/activations');
+    expect(node.barriers).toBe(2);
+    await get('/v1/flows?consistency=local');
+    await get('/v1/activations?consistency=local');
+    await get('/v1/status');
+    expect(node.barriers).toBe(2);
+  });
+
+  it('without a quorum they are refused, and local ones are not', async () => {
+    node.current = sampleStatus({ quorum: false });
+    const { status, body } = await get('/v1/flows');
+    expect({ status, ...JSON.parse(body) }).toMatchObject({ status: 503, code: 'no-quorum' });
+    expect((await get('/v1/flows?consistency=local')).status).toBe(200);
+    expect((await get('/v1/status')).status).toBe(200);
+  });
+});
+
+describe('pages of flows', () => {
+  it('follow one another by the link header until there is no more', async () => {
+    node.table = Array.from({ length: 25 }, (_, mark) => sampleFlow({ mark }));
+    const app = await appOf();
+    const seen: number[] = [];
+    const sizes: number[] = [];
+    for (let url: string | undefined = '/v1/flows?cursor=start&limit=10&proto=tcp'; url; ) {
+      const { headers, json } = await app.inject({ url });
+      const flows = json<{ mark: number }[]>();
+      seen.push(...flows.map(({ mark }) => mark));
+      sizes.push(flows.length);
+      url = /^<(.*)>; rel="next"$/.exec(String(headers['link'] ?? ''))?.[1];
+    }
+    expect(sizes).toEqual([10, 10, 5]);
+    expect(seen).toEqual(node.table.map(({ mark }) => mark));
+  });
+
+  it.each(['cursor=other.3', 'cursor=3', 'cursor=start&limit=0', 'cursor=start&limit=10001'])(
+    'refuse %s',
+    async (query) => {
+      const { status, body } = await get(`/v1/flows?${query}`);
+      expect({ status, ...JSON.parse(body) }).toMatchObject({ status: 400, code: 'bad-request' });
+    },
+  );
+});
+
+describe('DELETE /v1/flows', () => {
+  const remove = async (query: string, setup: Setup = {}) => {
+    const answer = await (await appOf(setup)).inject({
+      method: 'DELETE',
+      url: `/v1/flows${query}`,
+    });
+    return { status: answer.statusCode, body: answer.json() };
+  };
+
+  it('ends what matches, says how many, and is in the audit log', async () => {
+    const log: unknown[] = [];
+    expect(await remove('?proto=udp', { log })).toEqual({ status: 200, body: { deleted: 1 } });
+    expect(node.table).toHaveLength(1);
+    await expect
+      .poll(() => log)
+      .toMatchObject([{ audit: { method: 'DELETE', url: '/v1/flows?proto=udp', status: 200 } }]);
+  });
+
+  it('empties the table only if that is said', async () => {
+    expect(await remove('')).toMatchObject({ status: 400 });
+    expect(await remove('?all=false')).toMatchObject({ status: 400 });
+    expect(node.table).toHaveLength(2);
+    expect(await remove('?all=true')).toEqual({ status: 200, body: { deleted: 2 } });
+  });
+
+  it('is refused on a standby', async () => {
+    node.refuseWith('not-active', 'flows are deleted on the active node');
+    expect(await remove('?proto=udp')).toMatchObject({ status: 409, body: { code: 'not-active' } });
+  });
+});
+
+it('GET /v1/config gives what is in force and hides what names secrets', async () => {
+  const config = {
+    cluster: { name: 'edge', members: [{ id: 'fw1' }] },
+    api: { tls: { cert: '/c.pem', key: '/k.pem', ca: null }, tokensFile: '/tokens', listen: null },
+  };
+  expect(JSON.parse((await get('/v1/config', {}, { config })).body)).toEqual({
+    cluster: config.cluster,
+    api: {
+      tls: { cert: '/c.pem', key: '(hidden)', ca: null },
+      tokensFile: '(hidden)',
+      listen: null,
+    },
   });
 });

@@ -20,6 +20,12 @@ export function changeMembers(change: MemberChange): Run {
   };
 }
 
+/** `config`: what is in force. */
+export const config: Run = async ({ client, terminal }) => {
+  await terminal.out(jsonText(await client.config()));
+  return EXIT.done;
+};
+
 /** `activations`: who became active when, and who was refused. */
 export const activations: Run = async ({ client, terminal, json }) => {
   const list = await client.activations();

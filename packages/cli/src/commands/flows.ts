@@ -1,8 +1,14 @@
-import type { AdminClient, ClientFlowQuery, FlowView } from '@raftwall/admin-api/client';
+import {
+  type AdminClient,
+  type ClientFlowQuery,
+  type FlowView,
+  RefusedError,
+} from '@raftwall/admin-api/client';
 import type { CommandContext, Run } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { flowLine } from '../output/flow-line.ts';
+import { jsonText } from '../output/table.ts';
 
 /** Options of `flows` as the command line gives them. */
 export interface FlowFilterOptions {
@@ -27,7 +33,30 @@ export function flows(options: FlowFilterOptions): Run {
     const text = context.json
       ? (flow: FlowView) => JSON.stringify(flow)
       : (it: FlowView) => flowLine(it);
-    await printFlows(context, query, text);
+    try {
+      await printFlows(context, query, text);
+    } catch (error) {
+      if (!(error instanceof RefusedError) || error.problem !== 'no-quorum') throw error;
+      // In an outage what this node has is worth more than nothing, if it is not taken for more.
+      context.terminal.err(
+        `raftwall: ${error.message}\nraftwall: these are the flows that this node knows of\n`,
+      );
+      await printFlows(context, { ...query, consistency: 'local' }, text);
+    }
+    return EXIT.done;
+  };
+}
+
+/** `flows delete`: ends what matches, on the active node. */
+export function deleteFlows(options: FlowFilterOptions, all: boolean): Run {
+  const { limit, ...query } = queryOf(options);
+  if (limit !== undefined) throw new UsageError('--limit does not restrict flows delete');
+  if (Object.keys(query).length === 0 && !all) {
+    throw new UsageError('flows delete wants a filter, or --all for every flow');
+  }
+  return async ({ client, terminal, json }) => {
+    const deleted = await client.deleteFlows(query, { all });
+    await terminal.out(json ? jsonText({ deleted }) : `${deleted} flows deleted\n`);
     return EXIT.done;
   };
 }

@@ -73,7 +73,7 @@ function list(
     const line = xml ? flowXml : undefined;
     const json = context.json ? JSON.stringify : undefined;
     const text = line ?? json ?? ((flow) => flowLine(flow, { remainingTime: false }));
-    await printFlows(context, { origin }, (flow) => text(flow));
+    await printFlows(context, { origin, consistency: 'local' }, (flow) => text(flow));
     return EXIT.done;
   };
 }

@@ -32,7 +32,7 @@ beforeAll(async () => {
   const listen = { host: '127.0.0.1', port: 0 };
   api = new AdminApi(
     { socket, listen, tls: null, tokensFile: null, dashboardFiles: {} },
-    { node, registry: new NodeRegistry().registry, logger: null },
+    { node, registry: new NodeRegistry().registry, config: {}, logger: null },
   );
   await api.start();
 });
@@ -449,4 +449,39 @@ it('the reference page is what the code generates', async () => {
   const { cliReference } = await import('../../src/reference.ts');
   const page = new URL('../../../../docs/reference/cli.md', import.meta.url);
   expect(await readFile(page, 'utf8')).toBe(cliReference());
+});
+
+describe('flows delete', () => {
+  it('ends what the filters match', async () => {
+    expect(await raftwall('flows', 'delete', '--proto', 'udp')).toMatchObject({
+      code: 0,
+      stdout: '1 flows deleted\n',
+    });
+    expect(node.table.map(({ protocol }) => protocol)).toEqual(['tcp']);
+  });
+
+  it('wants a filter or --all', async () => {
+    expect(await raftwall('flows', 'delete')).toMatchObject({ code: 2, stdout: '' });
+    expect(node.table).toHaveLength(2);
+    expect(await raftwall('flows', 'delete', '--all', '--json')).toMatchObject({ code: 0 });
+    expect(node.table).toHaveLength(0);
+  });
+
+  it('says where to go when this node is not active', async () => {
+    node.refuseWith('not-active', 'flows are deleted on the active node');
+    const { code, stderr } = await raftwall('flows', 'delete', '--all');
+    expect(code).toBe(1);
+    expect(stderr).toContain('See "active" in raftwall status.');
+  });
+});
+
+it('flows without a quorum are those of this node, and it is said', async () => {
+  node.current = sampleStatus({ quorum: false });
+  const { code, stdout, stderr } = await raftwall('flows', '--json');
+  expect({ code, lines: stdout.trimEnd().split('\n').length }).toEqual({ code: 0, lines: 2 });
+  expect(stderr).toContain('these are the flows that this node knows of');
+});
+
+it('config shows what is in force', async () => {
+  expect(await raftwall('config')).toMatchObject({ code: 0, stdout: '{}\n' });
 });

@@ -16,7 +16,7 @@ beforeAll(async () => {
   const listen = { host: '127.0.0.1', port: 0 };
   api = new AdminApi(
     { socket, listen, tls: null, tokensFile: null, dashboardFiles },
-    { node: new FakeNode(), registry: new NodeRegistry().registry, logger: null },
+    { node: new FakeNode(), registry: new NodeRegistry().registry, config: {}, logger: null },
   );
   await api.start();
 });
