@@ -21,7 +21,7 @@ export function addConfigRoutes(app: App, { config }: RouteContext): void {
 }
 
 /** Everything below a key that sounds of a secret becomes one word. */
-export function withoutSecrets(value: unknown): unknown {
+function withoutSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutSecrets);
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).map(([key, it]) => {
