@@ -103,7 +103,7 @@ class TrackFileReadiness implements ReadinessSink {
     this.#file = file;
   }
 
-  get value(): number {
+  get value(): 0 | 1 | 2 {
     return this.#file.value();
   }
 

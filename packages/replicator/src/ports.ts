@@ -169,7 +169,7 @@ export interface ReadinessSink {
   /** Says that the daemon runs (rule V3). */
   renew(): void;
   /** As VRRP reads it now. */
-  readonly value: number;
+  readonly value: 0 | 1 | 2;
 }
 
 /** This node's own addresses (rule K1). */

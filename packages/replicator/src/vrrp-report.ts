@@ -52,9 +52,11 @@ export class VrrpReport {
    */
   start(isMaster: boolean, claim: Claim): void {
     this.#claim = claim;
-    if (isMaster && this.#options.mode !== 'strict') {
-      this.#keptUntilMs = this.#dependencies.clock.nowMs() + this.#options.deadlineMs;
-    } else this.#write(0);
+    const { clock, sink } = this.#dependencies;
+    const isKept = isMaster && this.#options.mode !== 'strict';
+    if (isKept) this.#keptUntilMs = clock.nowMs() + this.#options.deadlineMs;
+    // Also what is kept is written: a file that is not there reads as 0, and has no age to be renewed.
+    this.#write(isKept ? sink.value : 0);
   }
 
   stop(): void {

@@ -5,15 +5,17 @@ import { Cluster, type ClusterOptions, type Firewall } from '../../src/index.ts'
 const LOG_LINES = 15;
 
 /**
- * Runs `scenario` on a cluster of its own. When it fails, the error says what happened when, shows
+ * Runs `scenario` on a cluster of its own, `prepare` before its daemons start. When it fails, the error says what happened when, shows
  * the end of each daemon's log, and names the directory with all logs, which is kept.
  */
 export async function withCluster(
   options: ClusterOptions,
   scenario: (cluster: Cluster) => Promise<void>,
+  prepare: (cluster: Cluster) => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const cluster = await Cluster.create(options);
   try {
+    await prepare(cluster);
     await cluster.start();
     await scenario(cluster);
   } catch (error) {

@@ -100,11 +100,13 @@ export class FakeNode implements Consensus {
   deaf = false;
   vrrp: VrrpState = 'BACKUP';
   mastering = false;
-  trackFile = -1;
+  trackFile: 0 | 1 | 2 = 0;
+  /** Everything that was written into it. */
+  readonly written: number[] = [];
   /** How often the daemon has signed that it lives. */
   signsOfLife = 0;
   /** By traffic group. */
-  readonly trackFiles = new Map<string, number>();
+  readonly trackFiles = new Map<string, 0 | 1 | 2>();
   /** What VRRP says of single groups; of the others it says `vrrp`. */
   readonly #roles = new Map<string, VrrpState>();
   kernelIncarnation = 'boot-1';
@@ -369,8 +371,9 @@ export class FakeNode implements Consensus {
   #sink(group: string) {
     const node = this;
     return {
-      set: (value: number) => {
+      set: (value: 0 | 1 | 2) => {
         node.trackFile = value;
+        node.written.push(value);
         node.trackFiles.set(group, value);
       },
       renew: () => {
@@ -378,7 +381,7 @@ export class FakeNode implements Consensus {
       },
       get value() {
         if (node.#cluster.groups.length === 1) return node.trackFile;
-        return node.trackFiles.get(group) ?? -1;
+        return node.trackFiles.get(group) ?? 0;
       },
     };
   }

@@ -150,6 +150,17 @@ describe('V4 leaving', () => {
 });
 
 describe('V3 liveness', () => {
+  it('V3 liveness: a node that starts as MASTER writes what it keeps, so that there is a file to renew', async () => {
+    const cluster = await clusterIn('follow');
+    const fw2 = cluster.node('fw2');
+    fw2.kill();
+    fw2.connected = false;
+    fw2.setVrrp('MASTER');
+    fw2.written.length = 0;
+    await fw2.start({ vrrpMode: 'follow' });
+    expect(fw2.written).toEqual([1]);
+  });
+
   it('V3 liveness: the sign of life is renewed, and a file that says something else is written again', async () => {
     const cluster = await clusterIn('follow');
     const fw1 = cluster.node('fw1');
