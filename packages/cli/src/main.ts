@@ -4,7 +4,8 @@ import { runVerb, type VerbOptions } from './commands/verbs.ts';
 import { createClient, type GlobalOptions, type Run } from './context.ts';
 import { UsageError } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { commandsBelow, createProgram } from './program.ts';
+import { createProgram } from './program.ts';
+import { commandsBelow } from './program-tree.ts';
 import type { Terminal } from './terminal.ts';
 import { asksForVerb, createVerbProgram, givenVerbs } from './verb-program.ts';
 

@@ -11,9 +11,10 @@ import {
 import { deleteFlows, type FlowFilterOptions, flows } from './commands/flows.ts';
 import { addMemberAndWait } from './commands/joining.ts';
 import { keepalivedConfig } from './commands/keepalived-config.ts';
-import { status, statusWhenReady } from './commands/status.ts';
+import { printText, status, statusWhenReady } from './commands/status.ts';
 import { verify } from './commands/verify.ts';
 import { watch } from './commands/watch.ts';
+import { completionScript } from './completion.ts';
 import type { Run } from './context.ts';
 import { addGlobalOptions } from './global-options.ts';
 import { VERSION } from './version.ts';
@@ -48,6 +49,12 @@ export function createProgram(choose: Choose): Command {
     );
   add('config', 'the configuration in force, what names secrets hidden').action(
     (_options, command) => choose(config, command),
+  );
+  add('completion <shell>', 'a script that completes commands: bash, zsh or fish').action(
+    (shell: string, _options, command: Command) => {
+      const script = completionScript(program, shell);
+      choose(printText(script), command);
+    },
   );
   addMembers(add, choose);
   add('activations', 'which node became active when, and who was refused').action(
@@ -101,11 +108,6 @@ const FILTERS = [
   'mark',
   'limit',
 ] as const;
-
-/** All commands, each followed by those below it. */
-export function commandsBelow(program: Command): readonly Command[] {
-  return program.commands.flatMap((command) => [command, ...commandsBelow(command)]);
-}
 
 type Add = (synopsis: string, description: string) => Command;
 

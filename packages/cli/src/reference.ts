@@ -1,5 +1,6 @@
 import type { Command, Option } from 'commander';
-import { commandsBelow, createProgram } from './program.ts';
+import { createProgram } from './program.ts';
+import { commandsBelow } from './program-tree.ts';
 import { createVerbProgram } from './verb-program.ts';
 
 const HEAD = `# Command line of raftwall

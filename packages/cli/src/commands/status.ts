@@ -21,6 +21,14 @@ export const status: Run = async ({ client, terminal, json }) => {
   return EXIT.done;
 };
 
+/** Prints what needs no daemon. */
+export function printText(text: string): Run {
+  return async ({ terminal }) => {
+    await terminal.out(text);
+    return EXIT.done;
+  };
+}
+
 /** `status --wait-ready SECONDS`: the same once the node is ready; 4 if that takes longer. */
 export function statusWhenReady(seconds: string): Run {
   const limitSeconds = Number(seconds);
