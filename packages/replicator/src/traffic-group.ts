@@ -1,4 +1,4 @@
-import type { ExpectationFields, FlowFields } from '@raftwall/flow-table';
+import { type ExpectationFields, type FlowFields, FlowRecord } from '@raftwall/flow-table';
 import { Applier } from './applier.ts';
 import { claimOf } from './claim.ts';
 import type { GroupState, Outcome } from './cluster-state.ts';
@@ -15,6 +15,10 @@ import type { GroupPorts, ReplicatorDependencies } from './replicator-dependenci
 import { Room } from './room.ts';
 import type { Turns } from './turns.ts';
 import { VrrpReport } from './vrrp-report.ts';
+
+const tcp = 6;
+/** Rows looked at in one turn of the loop. */
+const excusedPerTurn = 1_000;
 
 export interface TrafficGroupDependencies extends ReplicatorDependencies {
   readonly ports: GroupPorts;
@@ -300,7 +304,27 @@ export class TrafficGroup {
   #onInactive(yielded: boolean): void {
     this.parts.capture.stop();
     if (yielded) this.applier.setMode('addOnly');
-    else this.#becomeStandby('demotion');
+    else {
+      this.#becomeStandby('demotion');
+      void this.#excuseWindows();
+    }
+  }
+
+  /**
+   * The TCP windows that this kernel has seen stand still from now on, and when the address comes back it would take packets for
+   * INVALID that acknowledge what it has not seen. Its own entries are excused from the check as injected ones are.
+   */
+  async #excuseWindows(): Promise<void> {
+    const { table, clock } = this.#dependencies;
+    const flow = new FlowRecord();
+    for (let cursor = 0; cursor >= 0 && this.applier.mode === 'standby'; ) {
+      cursor = table.forEachPage(cursor, excusedPerTurn, (slot) => {
+        if ((table.localFlags(slot) & SlotFlag.inKernel) === 0) return;
+        table.read(slot, flow);
+        if (flow.protocol === tcp) this.applier.enqueue(slot);
+      });
+      await new Promise<void>((resolve) => clock.setTimer(0, resolve));
+    }
   }
 
   #onVrrp(): void {

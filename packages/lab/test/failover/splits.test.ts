@@ -78,6 +78,28 @@ it('V5 K10 the holder is cut off from the members and VRRP is whole: a ready nod
   });
 });
 
+it('A3 K7 the addresses move from one firewall to another and back at once', async () => {
+  await withCluster({}, async (cluster) => {
+    const first = cluster.holder!;
+    const sessions = await settledSessions(cluster);
+    await sessions.mark();
+    await first.keepalived.stop();
+    await cluster.waitTakeover(first);
+    first.startKeepalived(200);
+    await waitFor(
+      'the first firewall has the addresses again',
+      () => (first.holdsVirtualAddress ? true : null),
+      { timeoutMs: 10_000, intervalMs: 10 },
+    );
+    expect(await oneWriter(cluster)).toBe(first);
+    await sessions.mark();
+    await sessions.expectAllSurvive([first]);
+    await sameActivations(cluster);
+    await tablesAgree(cluster, { timeoutMs: CLEANED_MS });
+    await sessions.close();
+  });
+});
+
 it('all raftwalld are dead: traffic and VRRP go on, and recovery needs no hand', async () => {
   await withCluster({}, async (cluster) => {
     const first = cluster.holder!;

@@ -65,6 +65,20 @@ describe('V4 leaving', () => {
 });
 
 describe('V6 and holds', () => {
+  it('A3 a demoted kernel keeps its flows, and its own TCP windows are excused as those of injected flows', async () => {
+    const cluster = await activeCluster();
+    const [fw1, fw2] = [cluster.node('fw1'), cluster.node('fw2')];
+    fw1.kernel.born(flowOf({ sport: 1 }));
+    fw1.kernel.born(flowOf({ sport: 2, protocol: 17 }));
+    await cluster.clock.advance(200);
+    fw1.kernel.log.length = 0;
+    fw2.setVrrp('MASTER');
+    fw1.setVrrp('BACKUP');
+    await cluster.clock.advance(300);
+    expect(fw1.kernel.log).toContain('update 1');
+    expect(fw1.kernel.entries.size).toBe(2);
+  });
+
   it('V6 second master: the refused one tells VRRP that it is not ready', async () => {
     const cluster = await activeCluster();
     const fw1 = cluster.node('fw1');
