@@ -14,7 +14,7 @@ export class UnsupportedConfigError extends Error {
 }
 
 /**
- * Refuses what would otherwise be ignored in silence: an address that moves against the leader is worse than one that does not start.
+ * Refuses what would otherwise be ignored in silence: with several groups the addresses of all would go where the one leader is.
  *
  * @throws {UnsupportedConfigError} If the configuration uses such a key.
  */
@@ -24,6 +24,7 @@ export function refuseUnsupported(config: DaemonConfig): void {
   const refuse = (used: boolean, key: string, instead: string): void => {
     if (used) faults.push(`${key}: this version does not support it yet; ${instead}`);
   };
-  refuse(vrrp !== null && vrrp.groups.length > 1, 'vrrp.groups', 'name one group');
+  const isSplit = vrrp !== null && vrrp.groups.length > 1 && vrrp.mode !== 'follow';
+  refuse(isSplit, 'vrrp.mode', 'with several vrrp.groups use follow');
   if (faults.length > 0) throw new UnsupportedConfigError(faults);
 }

@@ -176,6 +176,6 @@ vrrp:
     expect((await raftwalld('--check', '--config', file)).code).toBe(0);
     const { code, stderr } = await raftwalld('--config', file);
     expect(code).toBe(78);
-    expect(stderr).toMatch(/^vrrp\.groups: this version does not support it yet; .+$/m);
+    expect(stderr).toMatch(/^vrrp\.mode: this version does not support it yet; .+$/m);
   });
 });

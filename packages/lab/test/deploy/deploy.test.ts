@@ -60,16 +60,21 @@ async function addressBecomes(present: boolean): Promise<void> {
 }
 
 describe('what deploy/ offers', () => {
-  it.each(['follow', 'lead', 'strict'])('keepalived accepts %s.conf', async (mode) => {
-    const directory = mkdtempSync(join(tmpdir(), 'raftwall-deploy-'));
-    const text = readFileSync(join(DEPLOY, 'keepalived', `${mode}.conf`), 'utf8');
-    expect(text).toContain('/var/lib/raftwall/keepalived/');
-    const file = join(directory, 'keepalived.conf');
-    writeFileSync(file, text.replaceAll('/var/lib/raftwall/keepalived', directory));
-    writeFileSync(join(directory, 'ready'), '0\n');
-    await machine.exec('keepalived', ['--config-test', '--use-file', file]);
-    rmSync(directory, { recursive: true });
-  });
+  it.each(['follow', 'lead', 'strict', 'two-groups'])(
+    'keepalived accepts %s.conf',
+    async (name) => {
+      const directory = mkdtempSync(join(tmpdir(), 'raftwall-deploy-'));
+      const text = readFileSync(join(DEPLOY, 'keepalived', `${name}.conf`), 'utf8');
+      expect(text).toContain('/var/lib/raftwall/keepalived/');
+      const file = join(directory, 'keepalived.conf');
+      writeFileSync(file, text.replaceAll('/var/lib/raftwall/keepalived', directory));
+      for (const [, file] of text.matchAll(/keepalived\/(ready[\w-]*)"/g)) {
+        writeFileSync(join(directory, file!), '0\n');
+      }
+      await machine.exec('keepalived', ['--config-test', '--use-file', file]);
+      rmSync(directory, { recursive: true });
+    },
+  );
 
   it.each(['follow', 'lead', 'strict'])(
     'raftwall keepalived-config prints %s.conf',

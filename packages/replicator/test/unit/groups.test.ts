@@ -1,7 +1,9 @@
+import { OperationWriter } from '@raftwall/flow-table';
 import { describe, expect, it } from 'vitest';
 import { Admin } from '../../src/admin.ts';
 import { CommandKind } from '../../src/command.ts';
 import { GroupSelectors } from '../../src/group-selectors.ts';
+import { SlotFlag } from '../../src/local-flag.ts';
 import type { GroupOptions } from '../../src/options.ts';
 import { FakeCluster, type FakeNode } from '../support/fake-cluster.ts';
 import { endOf, flowOf } from '../support/flows.ts';
@@ -118,6 +120,34 @@ describe('A6 groups have selectors', () => {
     expect(fw1.counters.kernelDigestsDifferent).toBe(0);
   });
 
+  it('compares one group after the other: they mark the same rows, and neither has the whole table', async () => {
+    const cluster = await twoGroups();
+    const [fw1, fw2, fw3] = cluster.nodes as [FakeNode, FakeNode, FakeNode];
+    for (const sport of [1, 2, 3]) fw1.kernel.born(blueFlow(sport));
+    for (const sport of [4, 5, 6]) fw2.kernel.born(redFlow(sport));
+    await cluster.clock.advance(500);
+    const rounds = fw3.replicator.groups.map(({ parts }) => parts.reconciler.run('test', 'repair'));
+    await cluster.clock.advance(500);
+    for (const round of await Promise.all(rounds)) {
+      expect(round).toMatchObject({ created: 0, updated: 0, deleted: 0 });
+    }
+    expect(fw3.counters.kernelDigestsDifferent).toBe(0);
+  });
+
+  it("a promotion says nothing of the other group's rows (K8)", async () => {
+    const cluster = await twoGroups();
+    const [fw1, fw2] = cluster.nodes as [FakeNode, FakeNode, FakeNode];
+    fw1.kernel.refuses = () => 12;
+    fw2.kernel.born(redFlow(2));
+    await cluster.clock.advance(500);
+    const slot = fw1.table.find(redFlow(2));
+    expect(fw1.table.localFlags(slot) & SlotFlag.seenInKernel).toBe(0);
+    fw1.replicator.first.parts.activation.restart();
+    await cluster.clock.advance(500);
+    expect(fw1.state.group('blue')).toMatchObject({ node: 'fw1', epoch: 2, promoted: true });
+    expect(fw1.table.localFlags(slot) & SlotFlag.seenInKernel).toBe(0);
+  });
+
   it('leaves alone, and counts, what no group selects', async () => {
     const cluster = await twoGroups();
     const [fw1] = cluster.nodes as [FakeNode, FakeNode, FakeNode];
@@ -194,6 +224,26 @@ describe('A6 groups have selectors', () => {
       expect(table.size).toBe(1);
       expect(table.find(redFlow(2))).toBeGreaterThanOrEqual(0);
     }
+  });
+
+  it('reads a log from before there were several groups: its flows belong to whom their rows say', async () => {
+    const cluster = await new FakeCluster(['fw1', 'fw2', 'fw3'], [], groups).start();
+    const writer = new OperationWriter();
+    for (const flow of [blueFlow(1), redFlow(2)]) writer.create(flow);
+    const old = { group: 'default', node: 'fw9', epoch: 1 };
+    cluster.inject({
+      kind: CommandKind.activate,
+      ...{ ...old, attempt: 'a', expectedEpoch: 0, kernelIncarnation: 'boot-1', rollCallIndex: 0 },
+    });
+    const batch = { kind: CommandKind.batch, ...old, sequence: 1, operations: writer.finish() };
+    expect(cluster.inject(batch).kind).toBe('accepted');
+    cluster.node('fw1').setRole('blue', 'MASTER');
+    cluster.node('fw2').setRole('red', 'MASTER');
+    await cluster.clock.advance(2_000);
+    for (const { kernel } of cluster.nodes) expect(kernel.entries.size).toBe(2);
+    cluster.node('fw2').kernel.died(endOf(redFlow(2)));
+    await cluster.clock.advance(500);
+    for (const { table } of cluster.nodes) expect(table.size).toBe(1);
   });
 
   it('the status tells each group apart, and is ready only when all groups are', async () => {
