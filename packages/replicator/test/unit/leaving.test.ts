@@ -68,7 +68,8 @@ describe('V6 and holds', () => {
   it('A3 a demoted kernel keeps its flows, and its own TCP windows are excused as those of injected flows', async () => {
     const cluster = await activeCluster();
     const [fw1, fw2] = [cluster.node('fw1'), cluster.node('fw2')];
-    fw1.kernel.born(flowOf({ sport: 1 }));
+    // With the time that a hold has: nothing else is to be changed of it.
+    fw1.kernel.born(flowOf({ sport: 1, timeoutSeconds: 432_000 }));
     fw1.kernel.born(flowOf({ sport: 2, protocol: 17 }));
     await cluster.clock.advance(200);
     fw1.kernel.log.length = 0;
