@@ -11,6 +11,7 @@ import {
 import { deleteFlows, type FlowFilterOptions, flows } from './commands/flows.ts';
 import { addMemberAndWait } from './commands/joining.ts';
 import { keepalivedConfig } from './commands/keepalived-config.ts';
+import { createAuthority, issueCertificate } from './commands/pki.ts';
 import { printText, status, statusWhenReady } from './commands/status.ts';
 import { verify } from './commands/verify.ts';
 import { watch } from './commands/watch.ts';
@@ -56,6 +57,7 @@ export function createProgram(choose: Choose): Command {
       choose(printText(script), command);
     },
   );
+  addPki(add, choose);
   addMembers(add, choose);
   add('activations', 'which node became active when, and who was refused').action(
     (_options, command) => choose(activations, command),
@@ -110,6 +112,24 @@ const FILTERS = [
 ] as const;
 
 type Add = (synopsis: string, description: string) => Command;
+
+/** `pki`, and below it what makes keys and certificates; needs no daemon. */
+function addPki(add: Add, choose: Choose): void {
+  const pki = add('pki', 'make the authority of a cluster and the certificates of its members');
+  const days = (text: string) => `how long it is valid, in days (default: ${text})`;
+  addGlobalOptions(pki.command('create <directory> <cluster>'))
+    .description('make the authority of a cluster; keep its key off the firewalls')
+    .option('--days <days>', days('3650'))
+    .action((directory: string, cluster: string, options: { days?: string }, command: Command) =>
+      choose(createAuthority(directory, cluster, options.days ?? '3650'), command),
+    );
+  addGlobalOptions(pki.command('issue <directory> <node>'))
+    .description('make key and certificate of the member with this id')
+    .option('--days <days>', days('825'))
+    .action((directory: string, node: string, options: { days?: string }, command: Command) =>
+      choose(issueCertificate(directory, node, options.days ?? '825'), command),
+    );
+}
 
 /** `members`, and below it what changes them. */
 function addMembers(add: Add, choose: Choose): void {

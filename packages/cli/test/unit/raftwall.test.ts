@@ -485,3 +485,18 @@ it('flows without a quorum are those of this node, and it is said', async () => 
 it('config shows what is in force', async () => {
   expect(await raftwall('config')).toMatchObject({ code: 0, stdout: '{}\n' });
 });
+
+it('pki makes an authority and certificates without a daemon', async () => {
+  const pki = join(directory, 'pki');
+  const made = await raftwall('--socket', '/none', 'pki', 'create', pki, 'edge');
+  expect(made).toMatchObject({ code: 0, stderr: '' });
+  expect(await raftwall('pki', 'issue', pki, 'fw1', '--days', '30', '--json')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(`"key": "${pki}/fw1.key"`),
+  });
+  expect(await raftwall('pki', 'issue', pki, 'fw1')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('fw1.pem exists; move it away'),
+  });
+  expect(await raftwall('pki', 'issue', pki, 'fw2', '--days', 'x')).toMatchObject({ code: 2 });
+});
