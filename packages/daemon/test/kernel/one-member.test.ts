@@ -17,8 +17,12 @@ async function read(socketPath: string, path: string): Promise<unknown> {
 }
 
 function readText(socketPath: string, path: string): Promise<string> {
+  return send(socketPath, 'GET', path);
+}
+
+function send(socketPath: string, method: string, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path }, (answer) => {
+    const asked = request({ socketPath, method, path }, (answer) => {
       let text = '';
       answer.on('data', (chunk) => {
         text += chunk;
@@ -92,6 +96,26 @@ api: { socket: ${socket} }
     await expect.poll(status, waitMs).toMatchObject({ ready: true, active: 'a', flows: 1 });
     ip('netns', 'exec', namespace, 'conntrack', '-D', '-p', 'tcp');
     await expect.poll(status, waitMs).toMatchObject({ flows: 0 });
+  });
+
+  it('a flow that is deleted by the API is gone from kernel and table, and may come again', async () => {
+    await expect.poll(status, waitMs).toMatchObject({ ready: true, active: 'a' });
+    const add = (sport: number): void => {
+      const flow = `-I -p tcp -s 10.1.0.1 -d 10.2.0.2 --sport ${sport} --dport 22 --state ESTABLISHED -t 500 -u SEEN_REPLY,ASSURED`;
+      ip('netns', 'exec', namespace, 'conntrack', ...flow.split(' '));
+    };
+    add(1000);
+    add(1001);
+    await expect.poll(status, waitMs).toMatchObject({ flows: 2 });
+    expect(JSON.parse(await send(socket, 'DELETE', '/v1/flows?sport=1000'))).toEqual({
+      deleted: 1,
+    });
+    await expect.poll(status, waitMs).toMatchObject({ flows: 1 });
+    const left = ip('netns', 'exec', namespace, 'conntrack', '-L', '-p', 'tcp');
+    expect(left).toContain('sport=1001');
+    expect(left).not.toContain('sport=1000');
+    add(1000);
+    await expect.poll(status, waitMs).toMatchObject({ flows: 2 });
   });
 
   it('shows what its log, its Raft member, its checkpoint and its table measure', async () => {
