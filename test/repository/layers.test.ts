@@ -22,7 +22,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
     '@raftwall/admin-api',
     '@raftwall/dashboard',
   ],
-  '@raftwall/cli': ['@raftwall/admin-api'],
+  '@raftwall/cli': ['@raftwall/admin-api', '@raftwall/daemon'],
   '@raftwall/lab': ['*'],
   bench: ['*'],
 };
@@ -101,6 +101,15 @@ describe('layers', () => {
       ({ package: name, imports }) =>
         ['@raftwall/cli', '@raftwall/dashboard'].includes(name) &&
         imports.some((it) => it.startsWith('@raftwall/admin-api') && !it.endsWith('/client')),
+    );
+    expect(wrong.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('the command line uses nothing of the daemon but its configuration', () => {
+    const wrong = files.filter(
+      ({ package: name, imports }) =>
+        name === '@raftwall/cli' &&
+        imports.some((it) => it.startsWith('@raftwall/daemon') && !it.endsWith('/config')),
     );
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });

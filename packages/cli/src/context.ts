@@ -19,6 +19,8 @@ export interface GlobalOptions {
 /** What a command works with. */
 export interface CommandContext {
   readonly client: AdminClient;
+  /** Whether the person has said which daemon is meant; else it is the one at the usual place. */
+  readonly isTargetNamed: boolean;
   readonly terminal: Terminal;
   readonly json: boolean;
 }
@@ -36,6 +38,15 @@ export async function createClient(
   environment: NodeJS.ProcessEnv,
 ): Promise<AdminClient> {
   return new AdminClient(await targetOf(options, environment));
+}
+
+/** @returns Whether options or environment say which daemon is meant. */
+export function namesTarget(options: GlobalOptions, environment: NodeJS.ProcessEnv): boolean {
+  return (
+    options.url !== undefined ||
+    options.socket !== undefined ||
+    (environment['RAFTWALL_SOCKET'] ?? '') !== ''
+  );
 }
 
 async function targetOf(

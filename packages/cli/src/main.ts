@@ -1,7 +1,7 @@
 import { RefusedError, UnreachableError } from '@raftwall/admin-api/client';
 import { type Command, CommanderError } from 'commander';
 import { runVerb, type VerbOptions } from './commands/verbs.ts';
-import { createClient, type GlobalOptions, type Run } from './context.ts';
+import { createClient, type GlobalOptions, namesTarget, type Run } from './context.ts';
 import { UsageError } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { createProgram } from './program.ts';
@@ -32,7 +32,8 @@ export async function main(argv: readonly string[], environment: Environment): P
     if (choice === null) return EXIT.done;
     const client = await createClient(choice.options, environment.variables);
     const json = choice.options.json === true;
-    return await choice.run({ client, terminal: environment.terminal, json });
+    const isTargetNamed = namesTarget(choice.options, environment.variables);
+    return await choice.run({ client, isTargetNamed, terminal: environment.terminal, json });
   } catch (error) {
     const code = report(error, environment.terminal);
     // Notify scripts written for conntrackd test for exactly 1.

@@ -8,7 +8,9 @@ import {
   transfer,
   undrain,
 } from './commands/cluster.ts';
+import { doctor } from './commands/doctor.ts';
 import { deleteFlows, type FlowFilterOptions, flows } from './commands/flows.ts';
+import { importConfig } from './commands/import.ts';
 import { addMemberAndWait } from './commands/joining.ts';
 import { keepalivedConfig } from './commands/keepalived-config.ts';
 import { createAuthority, issueCertificate } from './commands/pki.ts';
@@ -80,6 +82,15 @@ export function createProgram(choose: Choose): Command {
     .action(({ repair }: { repair?: boolean }, command: Command) =>
       choose(verify(repair === true), command),
     );
+  addHost(add, choose);
+  add('watch', 'what happens on this node, line by line').action((_options, command) =>
+    choose(watch, command),
+  );
+  return program;
+}
+
+/** What looks at this machine and its files, and works without a daemon. */
+function addHost(add: Add, choose: Choose): void {
   add('keepalived-config', "print keepalived's configuration for this node, from its own file")
     .option(
       '--config <file>',
@@ -88,11 +99,27 @@ export function createProgram(choose: Choose): Command {
     .action(({ config }: { config?: string }, command: Command) =>
       choose(keepalivedConfig(config), command),
     );
-  add('watch', 'what happens on this node, line by line').action((_options, command) =>
-    choose(watch, command),
-  );
-  return program;
+  add(
+    'doctor',
+    'looks at kernel, rules, keepalived and configuration of this firewall, and compares the members; run it as root',
+  )
+    .option('--config <file>', 'the configuration of raftwalld', CONFIG_DEFAULT)
+    .option('--keepalived <file>', 'the configuration of keepalived', KEEPALIVED_DEFAULT)
+    .action(({ config, keepalived }: { config: string; keepalived: string }, command: Command) =>
+      choose(doctor({ configFile: config, keepalivedFile: keepalived }), command),
+    );
+  add(
+    'import <file>',
+    'the configuration that does what a conntrackd.conf did, and what became of each statement; where something is to be filled in, it says so',
+  )
+    .option('--keepalived <file>', 'take virtual addresses and group from this keepalived.conf')
+    .action((file: string, { keepalived }: { keepalived?: string }, command: Command) =>
+      choose(importConfig(file, keepalived), command),
+    );
 }
+
+const CONFIG_DEFAULT = '/etc/raftwall/raftwall.yaml';
+const KEEPALIVED_DEFAULT = '/etc/keepalived/keepalived.conf';
 
 const AFTER_HELP = `
 conntrackd's verbs -i -e -x -c -f -F -R -B -n -t -s -k work too; see raftwall -s --help.

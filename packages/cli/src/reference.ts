@@ -15,8 +15,8 @@ const EXITS = `## Exit codes
 
 | code | meaning |
 |---|---|
-| 0 | done; \`verify\`: equal |
-| 1 | refused or failed; \`verify\`: not equal; any failure of conntrackd's verbs |
+| 0 | done; \`verify\`: equal; \`doctor\`: no error |
+| 1 | refused or failed; \`verify\`: not equal; \`doctor\`: an error was found; any failure of conntrackd's verbs |
 | 2 | wrong usage |
 | 3 | the daemon cannot be reached |
 | 4 | \`status --wait-ready\`: not ready in time |

@@ -4,7 +4,7 @@ import { ipPrefix } from './net-fields.ts';
 import { integer, oneOf } from './scalar-fields.ts';
 
 /** IP protocol numbers of the names that the configuration knows. */
-const PROTOCOL_NUMBERS = Object.freeze({
+export const PROTOCOL_NUMBERS = Object.freeze({
   icmp: 1,
   tcp: 6,
   udp: 17,
@@ -68,8 +68,8 @@ const protocol: Reader<number> = {
   },
 };
 
-/** enum tcp_conntrack, by number. */
-const tcpStateNames = [
+/** enum tcp_conntrack, by number, as the configuration spells it. */
+export const TCP_STATE_NAMES = [
   'none',
   'syn_sent',
   'syn_recv',
@@ -82,13 +82,13 @@ const tcpStateNames = [
   'syn_sent2',
 ] as const;
 
-const tcpStateName = oneOf(tcpStateNames);
+const tcpStateName = oneOf(TCP_STATE_NAMES);
 
 const tcpState: Reader<number> = {
   allowed: tcpStateName.allowed,
   read(value, at, faults) {
     const name = tcpStateName.read(value, at, faults);
-    return name === undefined ? undefined : tcpStateNames.indexOf(name);
+    return name === undefined ? undefined : TCP_STATE_NAMES.indexOf(name);
   },
 };
 
@@ -108,25 +108,31 @@ const markMatch: Reader<MarkMatch> = {
 
 const markPattern = /^(0x[0-9a-f]{1,8}|\d{1,10})(?:\/(0x[0-9a-f]{1,8}|\d{1,10}))?$/i;
 
+/** What the filter is without a word in the file. */
+export const CAPTURE_FILTER_DEFAULTS = Object.freeze({
+  protocols: ['tcp', 'udp', 'icmp', 'icmpv6', 'sctp', 'dccp', 'gre'],
+  ignoreAddresses: [
+    '127.0.0.0/8',
+    '::1/128',
+    '169.254.0.0/16',
+    'fe80::/10',
+    '224.0.0.0/4',
+    'ff00::/8',
+    '255.255.255.255/32',
+  ],
+} as const);
+
 /** Keys of `capture.filter`. */
 const filterFields = {
   protocols: defaulted(
     'Protocols that are replicated.',
     list(protocol, { min: 1, max: protocolsMax }),
-    ['tcp', 'udp', 'icmp', 'icmpv6', 'sctp', 'dccp', 'gre'],
+    CAPTURE_FILTER_DEFAULTS.protocols,
   ),
   ignoreAddresses: defaulted(
     'Flows that touch one of these prefixes, in either tuple, are left alone.',
     list(ipPrefix, { min: 0, max: 1024 }),
-    [
-      '127.0.0.0/8',
-      '::1/128',
-      '169.254.0.0/16',
-      'fe80::/10',
-      '224.0.0.0/4',
-      'ff00::/8',
-      '255.255.255.255/32',
-    ],
+    CAPTURE_FILTER_DEFAULTS.ignoreAddresses,
   ),
   addresses: defaulted(
     'Only flows that touch one of these prefixes, in either tuple, are replicated; empty: all.',
@@ -140,7 +146,7 @@ const filterFields = {
   ),
   tcpStates: defaulted(
     'TCP flows are replicated from when they are in one of these states on; empty: from any.',
-    list(tcpState, { min: 0, max: tcpStateNames.length }),
+    list(tcpState, { min: 0, max: TCP_STATE_NAMES.length }),
     [],
   ),
   marks: defaulted(

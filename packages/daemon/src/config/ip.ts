@@ -42,6 +42,12 @@ export function networkOf({ bytes, bits }: Prefix): Uint8Array {
   );
 }
 
+/** @returns The prefix without the bits behind it, in its one spelling, or null when `text` is none. */
+export function canonicalPrefix(text: string): string | null {
+  const prefix = parsePrefix(text);
+  return prefix === null ? null : `${ipText(networkOf(prefix))}/${prefix.bits}`;
+}
+
 /** Whether two prefixes have an address in common. */
 export function overlap(left: Prefix, right: Prefix): boolean {
   if (left.bytes.length !== right.bytes.length) return false;
