@@ -1,12 +1,15 @@
+import type { FlowTable } from '@raftwall/flow-table';
 import type { Kernel } from '@raftwall/replicator';
 import { type FileSystem, nodeFileSystem, type Transport } from 'raft-ts';
 
-/** Where a test can break a node from inside: its disk, its kernel commands, its messages. */
+/** Where a test can break a node from inside: its disk, its kernel commands, its messages, its table. */
 export interface Seams {
   /** What log, vote and snapshots are written through. */
   readonly fileSystem: FileSystem;
   kernel(real: Kernel): Kernel;
   transport(real: Transport): Transport;
+  /** The table, which is this node's alone to spoil. */
+  table(real: FlowTable): FlowTable;
   close(): void;
 }
 
@@ -14,6 +17,7 @@ const sound: Seams = {
   fileSystem: nodeFileSystem,
   kernel: (real) => real,
   transport: (real) => real,
+  table: (real) => real,
   close: () => undefined,
 };
 

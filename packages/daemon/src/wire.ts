@@ -156,7 +156,7 @@ class WiredNode implements RunningNode {
       position === null || applied.index === 0
         ? new ClusterState()
         : ClusterState.decode(position.meta);
-    return { table, state, checkpoint: store, applied };
+    return { table: this.#seams.table(table), state, checkpoint: store, applied };
   }
 
   async #joinHost(): Promise<Host> {

@@ -33,6 +33,7 @@ export function run(
               `${file} ${args.join(' ')}`,
               child.exitCode,
               stderr || error.message,
+              stdout,
             ),
           );
       },

@@ -27,14 +27,17 @@ export class RootNeededError extends LabError {
 export class CommandFailedError extends LabError {
   readonly exitCode: number | null;
   readonly stderr: string;
+  /** What it printed before. */
+  readonly stdout: string;
 
-  constructor(command: string, exitCode: number | null, stderr: string) {
+  constructor(command: string, exitCode: number | null, stderr: string, stdout = '') {
     super(
       'LAB_COMMAND_FAILED',
       `"${command}" ended with ${exitCode ?? 'a signal'}: ${stderr.trim()}`,
     );
     this.exitCode = exitCode;
     this.stderr = stderr;
+    this.stdout = stdout;
   }
 }
 

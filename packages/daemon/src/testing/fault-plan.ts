@@ -15,12 +15,15 @@ export interface FaultPlan {
   /** Added to each batch of kernel commands. */
   readonly applierDelayMs: number;
   readonly dropPeers: readonly DroppedPeer[];
+  /** Flows that its table forgets by itself when the plan is read. */
+  readonly forgetFlows: number;
 }
 
 export const noFaults: FaultPlan = Object.freeze({
   storage: [],
   applierDelayMs: 0,
   dropPeers: [],
+  forgetFlows: 0,
 });
 
 /** Thrown for a file that says something else than faults; the message names the place. */
@@ -35,11 +38,13 @@ export class FaultPlanError extends Error {
 
 /** @throws {FaultPlanError} If `text` is not a plan of faults as JSON. */
 export function parseFaultPlan(text: string): FaultPlan {
-  const plan = objectAt('the file', parseJson(text), ['storage', 'applierDelayMs', 'dropPeers']);
+  const keys = ['storage', 'applierDelayMs', 'dropPeers', 'forgetFlows'];
+  const plan = objectAt('the file', parseJson(text), keys);
   return {
     storage: listAt('storage', plan['storage']).map(storageFault),
     applierDelayMs: numberAt('applierDelayMs', plan['applierDelayMs'] ?? 0, 60_000),
     dropPeers: listAt('dropPeers', plan['dropPeers']).map(droppedPeer),
+    forgetFlows: numberAt('forgetFlows', plan['forgetFlows'] ?? 0),
   };
 }
 

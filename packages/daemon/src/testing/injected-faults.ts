@@ -1,8 +1,10 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import type { FlowTable } from '@raftwall/flow-table';
 import type { Kernel } from '@raftwall/replicator';
 import { FaultyFileSystem, nodeFileSystem, type Transport } from 'raft-ts';
 import type { Seams } from '../seams.ts';
 import { type FaultPlan, FaultPlanError, noFaults, parseFaultPlan } from './fault-plan.ts';
+import { forgetFlows } from './forget-flows.ts';
 import { LossyTransport } from './lossy-transport.ts';
 import { slowKernel } from './slow-kernel.ts';
 
@@ -16,6 +18,7 @@ export class InjectedFaults implements Seams {
   readonly fileSystem = new FaultyFileSystem(nodeFileSystem);
   readonly #file: string;
   #plan: FaultPlan = noFaults;
+  #table: FlowTable | null = null;
 
   private constructor(file: string) {
     this.#file = file;
@@ -37,6 +40,11 @@ export class InjectedFaults implements Seams {
     return new LossyTransport(real, () => this.#plan.dropPeers);
   }
 
+  table(real: FlowTable): FlowTable {
+    this.#table = real;
+    return real;
+  }
+
   close(): void {
     unwatchFile(this.#file);
   }
@@ -45,6 +53,7 @@ export class InjectedFaults implements Seams {
     this.#plan = readPlan(this.#file);
     this.fileSystem.clear();
     for (const fault of this.#plan.storage) this.fileSystem.add(fault);
+    if (this.#table !== null) forgetFlows(this.#table, this.#plan.forgetFlows);
   }
 
   /** A plan that cannot be understood would be a test that proves nothing: the process ends. */

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FlowRecord, FlowTable, OperationWriter } from '@raftwall/flow-table';
 import type { Message, Transport } from 'raft-ts';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { openSeams, type Seams } from '../../src/seams.ts';
@@ -132,4 +133,17 @@ it('is in no published package', () => {
   const paths: string[] = packed.files.map((entry: { path: string }) => entry.path);
   expect(paths).toContain('dist/seams.js');
   expect(paths.filter((path) => path.includes('testing'))).toEqual([]);
+});
+
+it('makes a table forget flows that the log has not ended', async () => {
+  const table = seams.table(new FlowTable({}, { nowMs: () => 0 }));
+  const writer = new OperationWriter();
+  for (let port = 1; port <= 5; port += 1) {
+    const flow = new FlowRecord();
+    flow.originalL4 = port;
+    writer.create(flow);
+  }
+  table.apply(writer.view());
+  write({ forgetFlows: 2 });
+  await vi.waitFor(() => expect(table.size).toBe(3), { timeout: 10_000 });
 });

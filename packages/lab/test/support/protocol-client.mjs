@@ -14,6 +14,7 @@ import {
   SERVER_TAG,
   sctpPacket,
 } from './sctp.mjs';
+import { readUdpLite, UDP_LITE, udpLitePacket } from './udp-lite.mjs';
 
 const INTERVAL_MS = 100;
 const number = (bytes) => Number(Buffer.from(bytes).toString('latin1'));
@@ -45,6 +46,14 @@ const kinds = {
       if (isAnswer && sameHost(from, destination)) echo(view.getUint16(6));
     });
     return (sequence) => raw.send(destination, echoRequest(ipv4, localPort, sequence));
+  },
+  udplite({ source, destination, port, localPort }, echo) {
+    const raw = new RawSocket(source, UDP_LITE, (bytes, from) => {
+      const packet = readUdpLite(bytes);
+      if (packet.to === localPort && sameHost(from, destination)) echo(number(packet.payload));
+    });
+    const ends = { source, destination, from: localPort, to: port };
+    return (sequence) => raw.send(destination, udpLitePacket({ ...ends, payload: text(sequence) }));
   },
   gre({ source, destination }, echo) {
     const raw = new RawSocket(source, 47, (bytes, from) => {

@@ -4,7 +4,7 @@ import { LineProcess } from './line-process.ts';
 /** A flow from host A; `localPort` is also the id of ICMP, and means nothing to protocols without ports. */
 export interface ProtocolFlow {
   readonly label: string;
-  readonly kind: 'tcp' | 'udp' | 'icmp' | 'sctp' | 'gre' | 'other' | 'markedUdp';
+  readonly kind: 'tcp' | 'udp' | 'udplite' | 'icmp' | 'sctp' | 'gre' | 'other' | 'markedUdp';
   readonly source: string;
   readonly destination: string;
   readonly localPort: number;

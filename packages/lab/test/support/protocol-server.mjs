@@ -12,6 +12,7 @@ import {
   SERVER_TAG,
   sctpPacket,
 } from './sctp.mjs';
+import { readUdpLite, UDP_LITE, udpLiteEcho } from './udp-lite.mjs';
 
 const [port] = process.argv.slice(2);
 const PORTLESS = [47, 253];
@@ -43,6 +44,9 @@ for (const local of ['0.0.0.0', '::']) {
   for (const protocol of PORTLESS) {
     const raw = new RawSocket(local, protocol, (bytes, from, tos) => raw.send(from, bytes, tos));
   }
+  const lite = new RawSocket(local, UDP_LITE, (bytes, from) => {
+    if (readUdpLite(bytes).to === Number(port)) lite.send(from, udpLiteEcho(bytes));
+  });
   const sctp = new RawSocket(local, SCTP, (bytes, from) => answerSctp(sctp, bytes, from));
 }
 const udp = createSocket('udp6');

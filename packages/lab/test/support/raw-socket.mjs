@@ -18,7 +18,8 @@ const POLL_MS = 10;
 const IPPROTO_IP = 0;
 const IP_TOS = 1;
 
-const addressBytes = (text) => {
+/** 4 bytes or 16. */
+export const addressBytes = (text) => {
   if (!text.includes(':')) return Uint8Array.from(text.split('.').map(Number));
   const [head, tail = ''] = text.split('::');
   const words = (part) => (part === '' ? [] : part.split(':').map((w) => Number.parseInt(w, 16)));

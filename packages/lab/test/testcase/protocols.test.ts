@@ -42,6 +42,7 @@ const every: readonly Nat[] = ['no NAT', 'SNAT', 'DNAT', 'SNAT and DNAT'];
 const kinds: readonly (readonly [ProtocolFlow['kind'], readonly Nat[]])[] = [
   ['tcp', every],
   ['udp', every],
+  ['udplite', every],
   ['icmp', every],
   ['sctp', every],
   ['gre', ['SNAT', 'DNAT']],
@@ -74,7 +75,7 @@ it('a live flow of every protocol and kind of NAT goes on after the power loss o
     extra: [forward, `-t nat -A PREROUTING -d ${plan.virtualLeft} -j DNAT --to ${plan.hostB}`],
     extra6: [forward, `-t nat -A PREROUTING -d ${plan.virtualLeft6} -j DNAT --to ${plan.hostB6}`],
   };
-  const protocols = ['tcp', 'udp', 'icmp', 'icmpv6', 'sctp', 'gre', UNKNOWN_PROTOCOL];
+  const protocols = ['tcp', 'udp', 'udplite', 'icmp', 'icmpv6', 'sctp', 'gre', UNKNOWN_PROTOCOL];
   await withCluster({ rules, capture: { filter: { protocols } } }, async (cluster) => {
     const { hostA: a, hostB: b } = cluster.topology;
     await a.ip([`address add ${PLAIN_A}/24 dev eth0`, `address add ${PLAIN_A6}/64 dev eth0 nodad`]);
