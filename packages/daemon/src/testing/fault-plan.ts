@@ -15,6 +15,8 @@ export interface FaultPlan {
   /** Added to each batch of kernel commands. */
   readonly applierDelayMs: number;
   readonly dropPeers: readonly DroppedPeer[];
+  /** Events of its kernel are lost, and nothing says so. */
+  readonly loseEvents: boolean;
   /** Flows that its table forgets by itself when the plan is read. */
   readonly forgetFlows: number;
 }
@@ -23,6 +25,7 @@ export const noFaults: FaultPlan = Object.freeze({
   storage: [],
   applierDelayMs: 0,
   dropPeers: [],
+  loseEvents: false,
   forgetFlows: 0,
 });
 
@@ -38,12 +41,13 @@ export class FaultPlanError extends Error {
 
 /** @throws {FaultPlanError} If `text` is not a plan of faults as JSON. */
 export function parseFaultPlan(text: string): FaultPlan {
-  const keys = ['storage', 'applierDelayMs', 'dropPeers', 'forgetFlows'];
+  const keys = ['storage', 'applierDelayMs', 'dropPeers', 'loseEvents', 'forgetFlows'];
   const plan = objectAt('the file', parseJson(text), keys);
   return {
     storage: listAt('storage', plan['storage']).map(storageFault),
     applierDelayMs: numberAt('applierDelayMs', plan['applierDelayMs'] ?? 0, 60_000),
     dropPeers: listAt('dropPeers', plan['dropPeers']).map(droppedPeer),
+    loseEvents: booleanAt('loseEvents', plan['loseEvents']),
     forgetFlows: numberAt('forgetFlows', plan['forgetFlows'] ?? 0),
   };
 }
@@ -56,16 +60,15 @@ const calls = [
 function storageFault(value: unknown, position: number): Fault {
   const place = `storage[${position}]`;
   const fault = objectAt(place, value, ['call', 'nth', 'path', 'isLasting', 'effect']);
-  const { path, isLasting = false } = fault;
+  const { path } = fault;
   if (path !== undefined && typeof path !== 'string') {
     throw new FaultPlanError(`${place}.path`, 'a text');
   }
-  if (typeof isLasting !== 'boolean') throw new FaultPlanError(`${place}.isLasting`, 'a boolean');
   return {
     call: oneOf(`${place}.call`, fault['call'], calls),
     nth: numberAt(`${place}.nth`, fault['nth'] ?? 1),
     ...(path === undefined ? {} : { path }),
-    isLasting,
+    isLasting: booleanAt(`${place}.isLasting`, fault['isLasting']),
     effect: effectAt(`${place}.effect`, fault['effect']),
   };
 }
@@ -123,6 +126,11 @@ function listAt(place: string, value: unknown = []): readonly unknown[] {
 function numberAt(place: string, value: unknown, max = Number.MAX_SAFE_INTEGER): number {
   if (typeof value === 'number' && value >= 0 && value <= max) return value;
   throw new FaultPlanError(place, `a number from 0 to ${max}`);
+}
+
+function booleanAt(place: string, value: unknown = false): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new FaultPlanError(place, 'a boolean');
 }
 
 function oneOf<T extends string>(place: string, value: unknown, words: readonly T[]): T {

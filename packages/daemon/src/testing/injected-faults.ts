@@ -4,9 +4,9 @@ import type { Kernel } from '@raftwall/replicator';
 import { FaultyFileSystem, nodeFileSystem, type Transport } from 'raft-ts';
 import type { Seams } from '../seams.ts';
 import { type FaultPlan, FaultPlanError, noFaults, parseFaultPlan } from './fault-plan.ts';
+import { faultyKernel } from './faulty-kernel.ts';
 import { forgetFlows } from './forget-flows.ts';
 import { LossyTransport } from './lossy-transport.ts';
-import { slowKernel } from './slow-kernel.ts';
 
 const lookIntervalMs = 100;
 
@@ -33,7 +33,7 @@ export class InjectedFaults implements Seams {
   }
 
   kernel(real: Kernel): Kernel {
-    return slowKernel(real, () => this.#plan.applierDelayMs);
+    return faultyKernel(real, () => this.#plan);
   }
 
   transport(real: Transport): Transport {
