@@ -1,4 +1,4 @@
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { FlowTable } from '@raftwall/flow-table';
 import type { Kernel } from '@raftwall/replicator';
 import { FaultyFileSystem, nodeFileSystem, type Transport } from 'raft-ts';
@@ -17,7 +17,9 @@ const lookIntervalMs = 100;
 export class InjectedFaults implements Seams {
   readonly fileSystem = new FaultyFileSystem(nodeFileSystem);
   readonly #file: string;
+  #version = '';
   #plan: FaultPlan = noFaults;
+  #timer: NodeJS.Timeout | undefined;
   #table: FlowTable | null = null;
 
   private constructor(file: string) {
@@ -28,7 +30,7 @@ export class InjectedFaults implements Seams {
   static open(file: string): InjectedFaults {
     const faults = new InjectedFaults(file);
     faults.#read();
-    watchFile(file, { interval: lookIntervalMs, persistent: false }, () => faults.#readAgain());
+    faults.#timer = setInterval(() => faults.#readAgain(), lookIntervalMs).unref();
     return faults;
   }
 
@@ -46,11 +48,17 @@ export class InjectedFaults implements Seams {
   }
 
   close(): void {
-    unwatchFile(this.#file);
+    clearInterval(this.#timer);
   }
 
+  /** Looks for itself: a file that is written while a watch begins would never be seen to change. */
   #read(): void {
-    this.#plan = readPlan(this.#file);
+    const text = readIfThere(this.#file);
+    const version =
+      text === '' ? '' : `${statSync(this.#file, { throwIfNoEntry: false })?.mtimeMs} ${text}`;
+    if (version === this.#version) return;
+    this.#version = version;
+    this.#plan = text === '' ? noFaults : parseFaultPlan(text);
     this.fileSystem.clear();
     for (const fault of this.#plan.storage) this.fileSystem.add(fault);
     if (this.#table !== null) forgetFlows(this.#table, this.#plan.forgetFlows);
@@ -68,13 +76,11 @@ export class InjectedFaults implements Seams {
   }
 }
 
-function readPlan(file: string): FaultPlan {
-  let text: string;
+function readIfThere(file: string): string {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return noFaults;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw error;
   }
-  return parseFaultPlan(text);
 }
