@@ -1,9 +1,11 @@
 import {
   type DigestSummary,
+  FLOW_KEY_BYTES_MAX,
   FlowAttribute,
   FlowDigest,
   type FlowFields,
   FlowRecord,
+  readFlowKey,
 } from '@raftwall/flow-table';
 import type { Applier } from './applier.ts';
 import type { Capture } from './capture.ts';
@@ -13,6 +15,7 @@ import { DifferenceKind, type DifferenceList } from './difference-list.ts';
 import type { Domain } from './domain.ts';
 import { flowDifference } from './flow-difference.ts';
 import { FlowKeyProbe } from './flow-key-probe.ts';
+import { KeyQueue } from './key-queue.ts';
 import { SlotFlag } from './local-flag.ts';
 import type { Clock, Kernel, KernelEntryCursor } from './ports.ts';
 
@@ -66,6 +69,9 @@ export interface ComparisonDependencies {
 }
 
 const pageRows = 2_000;
+/** Flows looked up in one go before the kernel's answers are proposed, and entries queued for their delete in one. */
+const gonePageFlows = 1_000;
+const extrasPageFlows = 1_000;
 const seenReply = 1 << 1;
 /** Protocols whose first packets come in pairs anyway: an unanswered repetition says nothing (TCP, DCCP, SCTP). */
 const handshakes = new Set([6, 33, 132]);
@@ -80,8 +86,10 @@ export class Comparison {
   readonly #dependencies: ComparisonDependencies;
   readonly #flow = new FlowRecord();
   readonly #probe = new FlowKeyProbe();
-  readonly #extras: FlowRecord[] = [];
-  readonly #gone: FlowRecord[] = [];
+  /** Keys of entries that the table lacks, and of rows that the kernel has lost. */
+  readonly #extras: KeyQueue;
+  readonly #gone: KeyQueue;
+  readonly #key = new Uint8Array(FLOW_KEY_BYTES_MAX);
   /** Of the entries that the table should have. */
   readonly #digest = new FlowDigest();
   readonly #startMs: number;
@@ -103,6 +111,9 @@ export class Comparison {
     this.#options = options;
     this.#dependencies = dependencies;
     this.#startMs = dependencies.clock.nowMs();
+    const bytesMax = options.deletesMax * (FLOW_KEY_BYTES_MAX + 1);
+    this.#extras = new KeyQueue(bytesMax);
+    this.#gone = new KeyQueue(bytesMax);
   }
 
   async run(): Promise<void> {
@@ -110,7 +121,7 @@ export class Comparison {
     await this.#walkTable();
     if (this.#dependencies.isOver()) return;
     if (this.#plan.truth === 'kernel') await this.#proposeGone();
-    else this.#cleanKernel();
+    else await this.#cleanKernel();
   }
 
   /**
@@ -121,7 +132,7 @@ export class Comparison {
     const { appliedIndex, touched, table } = this.#dependencies;
     const { truth, startIndex } = this.#plan;
     const isQuiet = touched.size === 0 && appliedIndex() === startIndex;
-    if (truth === 'kernel' || !isQuiet || this.#differences + this.#extras.length > 0) return null;
+    if (truth === 'kernel' || !isQuiet || this.#differences + this.#extras.count > 0) return null;
     return this.#digest.summary().identities === table.digest().identities;
   }
 
@@ -172,10 +183,15 @@ export class Comparison {
       return;
     }
     // Rule K1: an unreplied entry that the table does not know is left to expire.
-    if ((entry.status & seenReply) === 0 || this.#extras.length >= this.#options.deletesMax) return;
-    const extra = new FlowRecord();
-    extra.copyFrom(entry);
-    this.#extras.push(extra);
+    if ((entry.status & seenReply) === 0 || !this.#note(this.#extras, entry)) return;
+    if (this.#plan.truth === 'none') this.#plan.found?.add(DifferenceKind.extra, entry);
+  }
+
+  /** Whether there was room: only so many in one round; the next one finds the others. */
+  #note(queue: KeyQueue, flow: FlowFields): boolean {
+    if (queue.count >= this.#options.deletesMax) return false;
+    this.#probe.set(flow);
+    return queue.push(this.#probe.bytes, this.#probe.length);
   }
 
   /** Rule K4: also by a later packet of a flow that nobody answers, which the dump before did not know of. */
@@ -278,38 +294,60 @@ export class Comparison {
       this.#dependencies.table.setLocalFlags(slot, cleared | SlotFlag.missedOnce);
       return;
     }
-    const gone = new FlowRecord();
-    gone.copyFrom(this.#flow);
-    if (this.#gone.length < this.#options.deletesMax) this.#gone.push(gone);
+    this.#note(this.#gone, this.#flow);
   }
 
   async #proposeGone(): Promise<void> {
-    const { kernel, capture, touched } = this.#dependencies;
-    if (this.#gone.length > 0) {
-      const alive = new Set<number>();
-      await kernel.lookup(this.#gone, 'original', (position) => alive.add(position));
-      for (const [position, flow] of this.#gone.entries()) {
+    const { kernel, capture, touched, isOver } = this.#dependencies;
+    const page: FlowRecord[] = [];
+    const alive = new Set<number>();
+    while (this.#takePage(page) > 0 && !isOver()) {
+      alive.clear();
+      await kernel.lookup(page, 'original', (position) => alive.add(position));
+      for (const [position, flow] of page.entries()) {
         if (alive.has(position) || touched.has(this.#probe.set(flow).hash)) continue;
         this.deleted += 1;
         capture.reportGone(flow);
       }
+      capture.flush();
+      await capture.roomForMore();
     }
     capture.flush();
   }
 
-  #cleanKernel(): void {
-    const { table, applier, mayClean } = this.#dependencies;
+  /** Fills `page` with the next keys of flows that are gone. @returns how many */
+  #takePage(page: FlowRecord[]): number {
+    const count = Math.min(this.#gone.count, gonePageFlows);
+    page.length = Math.min(page.length, count);
+    for (let position = 0; position < count; position += 1) {
+      page[position] ??= new FlowRecord();
+      this.#gone.shift(this.#key);
+      readFlowKey(this.#key, 0, page[position]!);
+    }
+    return count;
+  }
+
+  async #cleanKernel(): Promise<void> {
+    const { mayClean } = this.#dependencies;
     if (this.#plan.truth === 'none') {
-      this.deleted = this.#extras.length;
-      for (const extra of this.#extras) this.#plan.found?.add(DifferenceKind.extra, extra);
+      this.deleted = this.#extras.count;
       return;
     }
-    if (!mayClean()) return;
-    for (const extra of this.#extras) {
-      if (table.find(extra) >= 0) continue;
-      this.deleted += 1;
-      applier.deleteKernelEntry(extra);
+    while (this.#extras.count > 0 && mayClean()) {
+      for (let left = extrasPageFlows; left > 0 && this.#extras.count > 0; left -= 1) {
+        this.#extras.shift(this.#key);
+        readFlowKey(this.#key, 0, this.#flow);
+        this.#removeExtra(this.#flow);
+      }
+      await nextTurn();
     }
+  }
+
+  #removeExtra(extra: FlowFields): void {
+    const { table, applier } = this.#dependencies;
+    if (table.find(extra) >= 0) return;
+    this.deleted += 1;
+    applier.deleteKernelEntry(extra);
   }
 }
 
