@@ -1,5 +1,7 @@
+import type { FlowRecord } from '@raftwall/flow-table';
 import { describe, expect, it } from 'vitest';
 import { CommandKind } from '../../src/command.ts';
+import { captureDefaults } from '../../src/options.ts';
 import { activeCluster } from '../support/fake-cluster.ts';
 import { flowOf, Status } from '../support/flows.ts';
 import { settle } from '../support/manual-clock.ts';
@@ -35,6 +37,28 @@ describe('K9 absence', () => {
     await fw1.replicator.reconcileNow('second');
     await cluster.clock.advance(100);
     expect(cluster.node('fw2').table.size).toBe(0);
+  });
+
+  it('K9 absence proves little: more flows than may wait are found gone at once: page by page, in one epoch', async () => {
+    const cluster = await activeCluster();
+    const fw1 = cluster.node('fw1');
+    fw1.kill();
+    const capture = { ...captureDefaults, pendingFlowsMax: 2_500, windowOperationsMax: 200 };
+    await fw1.start({ capture });
+    await cluster.clock.advance(1_000);
+    const flows = 4_000;
+    const flowAt = (at: number): FlowRecord => flowOf({ sport: at & 0xffff, dport: at >> 16 });
+    for (let at = 0; at < flows; at += 1) {
+      fw1.kernel.born(flowAt(at));
+      if (at % 500 === 0) await cluster.clock.advance(10);
+    }
+    await cluster.clock.advance(1_000);
+    expect(fw1.table.size).toBe(flows);
+    for (let at = 0; at < flows; at += 1) fw1.kernel.vanished(flowAt(at));
+    await fw1.replicator.reconcileNow('first');
+    await Promise.all([fw1.replicator.reconcileNow('second'), cluster.clock.advance(2_000)]);
+    expect(fw1.table.size).toBe(0);
+    expect(fw1.counters.captureRestarts).toBe(0);
   });
 
   it('K9 absence proves little: a flow that dies while a dump runs is not reported by the dump again', async () => {
