@@ -480,8 +480,11 @@ export class SimMember {
         this.#backlog.push(run);
         return;
       }
-      callback();
-      this.#attempt(() => this.#observe());
+      // Some come from promises of the real log, where nobody would hear of an exception.
+      this.#attempt(() => {
+        callback();
+        this.#observe();
+      });
     };
     return run;
   }

@@ -18,7 +18,7 @@ const brokenGuards: readonly (readonly [guard: string, seedsMax: number, found: 
   ['a vote request waits until the own vote is durable', 20, /names term/],
   ['commit only what the request vouches for', 20, /commit beyond the log|committed/],
   ['a conflict cuts the tail', 40, /appended entry is not the next one|log matching/],
-  ['a failed append stops the member', 60, /durable/],
+  ['a failed append stops the member', 60, /durable|gap before entry/],
   ['an acknowledgement waits until its entries are durable', 20, /before it is durable/],
   ['the leader counts itself when its append is done', 20, /without a majority/],
   [
