@@ -42,7 +42,10 @@ async function breakFrom({ raftwall, directory }: Firewall): Promise<void> {
   writeFileSync(faultsIn(directory), JSON.stringify({ loseEvents: true, forgetFlows: FORGOTTEN }));
   await waitFor(
     'the table forgets',
-    async () => (await raftwall.status()).flows <= FLOWS - FORGOTTEN,
+    async () => {
+      const { flows } = await raftwall.status();
+      return flows <= FLOWS - FORGOTTEN ? true : null;
+    },
     { timeoutMs: 10_000 },
   );
 }
@@ -70,11 +73,8 @@ async function expectRepaired(cluster: Cluster, asked: Firewall): Promise<void> 
   // What a kernel has too many goes only when its firewall has been standby for a while (rule K10).
   await waitFor(
     'verify --repair finds all equal',
-    async () => (await verify(asked, '--repair')).equal,
-    {
-      timeoutMs: 60_000,
-      intervalMs: 500,
-    },
+    async () => ((await verify(asked, '--repair')).equal ? true : null),
+    { timeoutMs: 60_000, intervalMs: 500 },
   );
   for (const firewall of cluster.firewalls) expect(await seededCount(firewall)).toBe(FLOWS);
   expect(await verify(cluster.holder!)).toMatchObject({ equal: true });
