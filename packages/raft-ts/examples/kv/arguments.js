@@ -4,7 +4,11 @@ export const usage = `usage: main.js --id ID --peers ID=HOST:PORT,ID=HOST:PORT,.
   --listen HOST:PORT      where this member listens for the others, when that is not what --peers says
   --join                  this member is added to a running group, which --peers names without it; needs --listen
   --snapshot-entries N    log entries after which a snapshot is taken, and older ones forgotten (10000)
-  --segment-bytes N       size of a file of the log (8388608)`;
+  --segment-bytes N       size of a file of the log (8388608)
+  --help                  says this`;
+
+/** What an id may be long, bytes: log and transport have room for so much. */
+const idBytesMax = 255;
 
 /**
  * What one member needs to know.
@@ -43,8 +47,9 @@ export function parseArguments(words) {
     if (!values[name]) throw new TypeError(`--${name} is missing`);
   }
   const { id = '', peers = '', data = '', http, join } = values;
+  assertId('--id', id);
   const members = parsePeers(peers);
-  const own = members[id];
+  const own = Object.hasOwn(members, id) ? members[id] : undefined;
   if (join && own !== undefined)
     throw new TypeError(`--peers must not name member ${id}, which joins`);
   if (!join && own === undefined) throw new TypeError(`--peers must name member ${id}`);
@@ -69,11 +74,25 @@ function parsePeers(text) {
     if (id === undefined || address === undefined) {
       throw new TypeError(`--peers must be a list of ID=HOST:PORT, got ${pair}`);
     }
+    assertId('--peers', id);
     return [id, parseAddress('--peers', address)];
   });
   const members = Object.fromEntries(pairs);
   if (Object.keys(members).length < pairs.length) throw new TypeError('--peers names an id twice');
+  const addresses = pairs.map(([, address]) => address);
+  const twice = addresses.find((address, i) => addresses.indexOf(address) < i);
+  if (twice !== undefined) throw new TypeError(`--peers names the address ${twice} twice`);
   return members;
+}
+
+/**
+ * @param {string} option
+ * @param {string} id
+ */
+function assertId(option, id) {
+  const bytes = Buffer.byteLength(id);
+  if (bytes <= idBytesMax) return;
+  throw new TypeError(`${option}: an id has at most ${idBytesMax} bytes, not ${bytes}`);
 }
 
 /**

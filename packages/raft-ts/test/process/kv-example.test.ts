@@ -1,7 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../src/testing/random.ts';
@@ -204,6 +205,11 @@ describe('the key-value example', () => {
       [{ peers: '1=127.0.0.1' }, '--peers: 127.0.0.1 is not HOST:PORT'],
       [{ peers: '1=127.0.0.1:70000' }, '--peers: 127.0.0.1:70000 is not HOST:PORT'],
       [{ peers: `${peers},1=h:3` }, '--peers names an id twice'],
+      [{ peers: `${peers},3=127.0.0.1:2` }, '--peers names the address 127.0.0.1:2 twice'],
+      [{ peers: `${peers},${'x'.repeat(256)}=h:3` }, '--peers: an id has at most 255 bytes'],
+      [{ id: 'x'.repeat(100_000) }, '--id: an id has at most 255 bytes, not 100000'],
+      [{ id: 'constructor' }, '--peers must name member constructor'],
+      [{ id: '__proto__' }, '--peers must name member __proto__'],
       [{ http: 'port' }, '--http must be a number from 0 to 65535, got port'],
       [{ listen: 'h' }, '--listen: h is not HOST:PORT'],
       [{ 'snapshot-entries': '0' }, '--snapshot-entries must be a number from 1'],
@@ -225,7 +231,73 @@ describe('the key-value example', () => {
     expect(stderr.trim().split('\n')).toEqual([expect.stringContaining('/dev/null/x')]);
     expect(status).toBe(1);
   });
+
+  it('says in one line that a port is taken, and exits 1', async () => {
+    const taken = net.createServer().listen(0, '127.0.0.1');
+    const takenForAll = net.createServer().listen(0);
+    await Promise.all([once(taken, 'listening'), once(takenForAll, 'listening')]);
+    const portOf = (server: net.Server) => (server.address() as net.AddressInfo).port;
+    const directory = mkdtempSync(path.join(tmpdir(), 'raft-ts-kv-port-'));
+    const words = ['--id', '1', '--data', directory];
+    for (const [port, ...rest] of [
+      [portOf(taken), '--peers', `1=127.0.0.1:${portOf(taken)}`, '--http', '0'],
+      [
+        portOf(takenForAll),
+        '--peers',
+        `1=127.0.0.1:${await freePort()}`,
+        '--http',
+        `${portOf(takenForAll)}`,
+      ],
+    ] as const) {
+      // Not `spawnSync`: this process must go on to hold the ports.
+      const child = spawn(process.execPath, [main, ...words, ...rest], { stdio: 'pipe' });
+      let stderr = '';
+      child.stderr.on('data', (chunk) => {
+        stderr += chunk;
+      });
+      const [status] = await once(child, 'close');
+      expect(stderr.trim().split('\n')).toEqual([
+        expect.stringMatching(new RegExp(`EADDRINUSE.*${port}`)),
+      ]);
+      expect(status).toBe(1);
+    }
+    taken.close();
+    takenForAll.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  it('explains itself and exits 0 on --help', () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [main, '--help'], {
+      encoding: 'utf8',
+    });
+    expect(stdout).toContain('usage: main.js --id ID');
+    expect([stderr, status]).toEqual(['', 0]);
+  });
+
+  it('exits 0 on a SIGTERM that comes while it starts', async () => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'raft-ts-kv-start-'));
+    // A start that never ends: nobody answers that the port is open.
+    const hook = `import net from 'node:net';
+      net.Server.prototype.listen = function () { console.log('starting'); return this; };
+      setInterval(() => {}, 1000);`;
+    const words = ['--id', '1', '--peers', '1=127.0.0.1:1', '--http', '0', '--data', directory];
+    const preload = `data:text/javascript,${encodeURIComponent(hook)}`;
+    const child = spawn(process.execPath, ['--import', preload, main, ...words], { stdio: 'pipe' });
+    const ended = once(child, 'exit');
+    await once(child.stdout, 'data');
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+    rmSync(directory, { recursive: true });
+  });
 });
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 describe('README', () => {
   it(
