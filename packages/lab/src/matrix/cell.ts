@@ -1,5 +1,6 @@
 import { Cluster } from '../cluster.ts';
 import { conntrackView } from '../conntrack-view.ts';
+import { CommandFailedError, LabError } from '../errors.ts';
 import type { Fault, VictimRole } from '../faults/fault.ts';
 import type { Firewall } from '../firewall.ts';
 import { seedFlows } from '../flow-seeder.ts';
@@ -137,7 +138,7 @@ class Measurement {
     return this.#try('the tables differ', async () => {
       await this.#waitAgreement();
       const asked = this.#cluster.powered[0]!;
-      await waitFor('raftwall verify says equal', () => asked.raftwall.command(['verify']), {
+      await waitFor('raftwall verify says equal', () => verifyEqual(asked), {
         timeoutMs: AGREEMENT_MS,
         intervalMs: 500,
       });
@@ -166,6 +167,16 @@ class Measurement {
       this.#error ??= `${what}: ${error instanceof Error ? error.message : String(error)}`;
       return false;
     }
+  }
+}
+
+/** @throws {LabError} With what the command has printed, when it finds differences. */
+async function verifyEqual({ id, raftwall }: Firewall): Promise<string> {
+  try {
+    return await raftwall.command(['verify']);
+  } catch (error) {
+    if (!(error instanceof CommandFailedError)) throw error;
+    throw new LabError('LAB_COMMAND_FAILED', `verify at ${id}: ${error.stdout}`);
   }
 }
 

@@ -7,7 +7,6 @@ const TELLING: readonly (readonly [fault: string, role: VictimRole])[] = [
   ['frozen-machine', 'active'],
   ['killed-keepalived', 'active'],
   ['downed-interface', 'active'],
-  ['split-vrrp', 'active'],
   ['mute-member', 'active'],
   ['failed-sync', 'active'],
   ['full-disk', 'active'],
