@@ -28,8 +28,8 @@ function memberAddress({ index }: Firewall): string {
 /** Takes a member with an empty disk in, as one that has no vote until it is level. */
 export async function admit(cluster: Cluster, newcomer: Firewall): Promise<void> {
   newcomer.startRaftwall(true);
-  const seconds = String(CHANGE_MS / 1000);
-  await changeMembers(cluster, 'add', newcomer.id, memberAddress(newcomer), '--wait', seconds);
+  await changeMembers(cluster, 'add', newcomer.id, memberAddress(newcomer));
+  // Refused, and asked again, until it is level; whoever leads by then.
   await changeMembers(cluster, 'promote', newcomer.id);
 }
 
