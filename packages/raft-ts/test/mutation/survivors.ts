@@ -58,6 +58,10 @@ const groups: readonly Group[] = [
     ],
   },
   {
+    reason: 'an acknowledgement that is not given is only given later, when the leader asks again',
+    mutants: ['snapshot.ts installSnapshot: lastIndex + 1 -> lastIndex - 1'],
+  },
+  {
     reason: 'the reset has made the configuration that of the snapshot; done again it is the same',
     mutants: [
       'snapshot.ts installSnapshot: !isGivenUp -> true',
