@@ -165,7 +165,14 @@ export class Injector {
     else if (verb === Verb.update) counters.kernelUpdates += 1;
     else if (verb === Verb.rearm) counters.rearmed += 1;
     else counters.kernelDeletes += 1;
-    if (slot >= 0) this.#markInKernel(slot, verb !== Verb.delete);
+    if (slot < 0) return;
+    this.#markInKernel(slot, verb !== Verb.delete);
+    if (verb <= Verb.update) this.#markInjected(slot);
+  }
+
+  #markInjected(slot: number): void {
+    const { table } = this.#dependencies;
+    table.setLocalFlags(slot, table.localFlags(slot) | SlotFlag.injected);
   }
 
   /** Whether a create or update that failed is worth sending otherwise. */

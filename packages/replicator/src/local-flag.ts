@@ -22,4 +22,6 @@ export const SlotFlag = {
   labelsRefused: 1 << 10,
   /** Somebody deleted it here, and this node's kernel gets it back although it is the truth (rule K16). */
   restored: 1 << 11,
+  /** This node wrote it into the kernel, where its TCP windows are not checked. */
+  injected: 1 << 12,
 } as const;

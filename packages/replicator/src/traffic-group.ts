@@ -312,14 +312,16 @@ export class TrafficGroup {
 
   /**
    * The TCP windows that this kernel has seen stand still from now on, and when the address comes back it would take packets for
-   * INVALID that acknowledge what it has not seen. Its own entries are excused from the check as injected ones are.
+   * INVALID that acknowledge what it has not seen. Its own entries are excused from the check as injected ones are. Those are left
+   * alone: after a crash two nodes may be MASTER for some milliseconds, and packets are on their way through both.
    */
   async #excuseWindows(): Promise<void> {
     const { table, clock } = this.#dependencies;
     const flow = new FlowRecord();
     for (let cursor = 0; cursor >= 0 && this.applier.mode === 'standby'; ) {
       cursor = table.forEachPage(cursor, excusedPerTurn, (slot) => {
-        if ((table.localFlags(slot) & SlotFlag.inKernel) === 0) return;
+        const flags = table.localFlags(slot);
+        if ((flags & SlotFlag.inKernel) === 0 || flags & SlotFlag.injected) return;
         table.read(slot, flow);
         if (flow.protocol === tcp) this.applier.enqueue(slot);
       });
@@ -368,7 +370,10 @@ export class TrafficGroup {
   #markOwn(slot: number): void {
     const { table } = this.#dependencies;
     const own = SlotFlag.inKernel | SlotFlag.seenInKernel;
-    table.setLocalFlags(slot, (table.localFlags(slot) | own) & ~SlotFlag.destroyedHere);
+    const flags = table.localFlags(slot);
+    const isBornHere = (flags & SlotFlag.inKernel) === 0;
+    const ended = SlotFlag.destroyedHere | (isBornHere ? SlotFlag.injected : 0);
+    table.setLocalFlags(slot, (flags | own) & ~ended);
   }
 
   #obstacle(): string | null {

@@ -80,6 +80,19 @@ describe('V6 and holds', () => {
     expect(fw1.kernel.entries.size).toBe(2);
   });
 
+  it('A3 a node that was MASTER for a moment leaves the flows alone that it got from others', async () => {
+    const cluster = await activeCluster();
+    const [fw1, fw2] = [cluster.node('fw1'), cluster.node('fw2')];
+    fw1.kernel.born(flowOf({ sport: 1, timeoutSeconds: 432_000 }));
+    await cluster.clock.advance(200);
+    expect(fw2.kernel.log).toContain('create 1');
+    fw2.setVrrp('MASTER');
+    await cluster.clock.advance(50);
+    fw2.setVrrp('BACKUP');
+    await cluster.clock.advance(300);
+    expect(fw2.kernel.log).not.toContain('update 1');
+  });
+
   it('V6 second master: the refused one tells VRRP that it is not ready', async () => {
     const cluster = await activeCluster();
     const fw1 = cluster.node('fw1');
